@@ -1,0 +1,3 @@
+module arcbox.dev/ci
+
+go 1.26
