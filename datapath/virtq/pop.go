@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+package virtq
+
+import "encoding/binary"
+
+// Pop takes available chains, as many as there are and dst holds, and returns how
+// many it has put there. The storage in dst is used again: a chain belongs to the
+// caller until it hands the same Chain to Pop again, also after Push.
+//
+// A malformed chain breaks the queue. Those before it are still returned; from
+// then on Pop returns 0 and an *Error.
+func (q *Queue) Pop(dst []Chain) (int, error) {
+	if q.err != nil {
+		return 0, q.err
+	}
+	avail := q.loadAvail()
+	// A driver has at most as many chains with the device as it has descriptors
+	// (virtio 1.2 §2.7), counting those for which it has not seen a used element.
+	// This also bounds what a device that keeps its chains for long can hold.
+	if size := q.Size(); avail-q.nextAvail > size || avail-q.published > size {
+		q.err = &Error{Reason: IndexJump, Index: avail}
+		return 0, q.err
+	}
+	n := min(int(avail-q.nextAvail), len(dst))
+	for i := range n {
+		slot := int(q.nextAvail&q.mask) * availEntry
+		head := binary.LittleEndian.Uint16(q.avail[slot:])
+		if err := q.walk(&dst[i], head); err != nil {
+			q.err = err
+			if i == 0 {
+				return 0, err
+			}
+			return i, nil
+		}
+		q.nextAvail++
+	}
+	return n, nil
+}
+
+// Unpop gives back the n chains that were popped last, none of which has been
+// pushed: Pop will return them again. It gives back no more than are in flight.
+func (q *Queue) Unpop(n int) {
+	q.nextAvail -= uint16(max(0, min(n, q.InFlight())))
+}
+
+// Pending says whether Pop has something to return: a chain, or an error.
+func (q *Queue) Pending() bool {
+	return q.err != nil || q.loadAvail() != q.nextAvail
+}
+
+// loadAvail reads the available index. What the driver wrote before is visible
+// afterwards.
+func (q *Queue) loadAvail() uint16 {
+	return uint16(q.availIndex.Load() >> q.availShift)
+}
