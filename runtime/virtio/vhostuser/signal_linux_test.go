@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+package vhostuser
+
+import (
+	"encoding/binary"
+	"io"
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"arcbox.dev/datapath/virtq/virtqtest"
+)
+
+// within wants f to return soon.
+func within(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatal(what, "has not returned")
+	}
+}
+
+func eventfd(t *testing.T, flags int) int {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|flags)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return fd
+}
+
+func TestKickWait(t *testing.T) {
+	fd := eventfd(t, 0)
+	require.NoError(t, signalEventfd(fd)) // before anybody listens
+	k, err := newKick(fd)
+	require.NoError(t, err)
+	defer k.release()
+	within(t, "Wait", func() { require.NoError(t, k.Wait()) })
+
+	woken := make(chan error)
+	go func() {
+		for {
+			err := k.Wait()
+			woken <- err
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for range 1000 {
+		require.NoError(t, signalEventfd(fd))
+		require.NoError(t, <-woken)
+	}
+	select {
+	case <-woken:
+		t.Fatal("woken without a kick")
+	case <-time.After(20 * time.Millisecond):
+	}
+	require.NoError(t, k.Close())
+	require.Equal(t, io.EOF, <-woken)
+	require.Equal(t, io.EOF, k.Wait())
+	require.NoError(t, k.Close())
+}
+
+// TestKickHostile: the front end shares the eventfd and does with it what it likes.
+func TestKickHostile(t *testing.T) {
+	fd := eventfd(t, unix.EFD_NONBLOCK)
+	k, err := newKick(fd)
+	require.NoError(t, err)
+	defer k.release()
+	// Both what makes a read block: an empty counter, and no O_NONBLOCK.
+	require.NoError(t, unix.SetNonblock(fd, false))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for k.Wait() == nil {
+		}
+	})
+	for range 1000 {
+		require.NoError(t, signalEventfd(fd))
+		_, err := unix.Read(fd, make([]byte, 8))
+		require.NoError(t, err)
+	}
+	// A counter that is full wakes nobody again, and blocks nobody either.
+	_, err = unix.Write(fd, binary.NativeEndian.AppendUint64(nil, math.MaxUint64-1))
+	require.NoError(t, err)
+	require.NoError(t, k.Close())
+	within(t, "Wait", wg.Wait)
+}
+
+func TestKickBadDescriptor(t *testing.T) {
+	before := countFiles(t)
+	_, err := newKick(-1)
+	require.ErrorContains(t, err, "epoll_ctl")
+	require.Equal(t, before, countFiles(t))
+}
+
+func TestCallFullSocket(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	c := &call{fd: -1}
+	require.NoError(t, c.Signal(), "without a descriptor")
+	c.set(pair[0], true)
+	within(t, "Signal", func() {
+		for range 100000 {
+			require.NoError(t, c.Signal())
+		}
+	})
+	require.NoError(t, unix.Close(pair[1]))
+	require.ErrorIs(t, c.Signal(), unix.EPIPE)
+	c.set(-1, false)
+	require.NoError(t, c.Signal())
+}
+
+func TestCallFullEventfd(t *testing.T) {
+	fd := eventfd(t, 0)
+	c := &call{fd: -1}
+	dup, err := unix.Dup(fd)
+	require.NoError(t, err)
+	require.NoError(t, c.take(files{dup}, false))
+	_, err = unix.Write(fd, binary.NativeEndian.AppendUint64(nil, math.MaxUint64-1))
+	require.NoError(t, err)
+	within(t, "Signal", func() { require.NoError(t, c.Signal()) })
+	c.set(-1, false)
+}
+
+// TestCallMadeToBlock: a front end that fills its eventfd and makes it blocking
+// holds up the queue, which is its own loss, but not its end.
+func TestCallMadeToBlock(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		do   func(f *Frontend) error
+	}{
+		{"stop", func(f *Frontend) error { return f.SetVringEnable(0, false) }},
+		{"new call", func(f *Frontend) error { return f.SetVringCall(0, -1) }},
+		{"disconnect", func(f *Frontend) error { return f.Close() }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, _, path := startBackend(t, nil) // whose end waits for the queue's
+			g := newGuest(t, qemuRegions())
+			q := g.addQueue(256, allOptions, false)
+			f := dial(t, path)
+			g.connectQEMU(f)
+			q.roundTrip("before")
+			drainSignal(q.callEnd)
+
+			require.NoError(t, unix.SetNonblock(q.call, false))
+			_, err := unix.Write(q.call, binary.NativeEndian.AppendUint64(nil, math.MaxUint64-1))
+			require.NoError(t, err)
+			q.EnableInterrupts()
+			_, err = q.Add(q.inB, q.ouB)
+			require.NoError(t, err)
+			q.Kick()
+			require.Eventually(t, func() bool {
+				_, used := q.Used()
+				return used == 2
+			}, patience, time.Millisecond)
+			within(t, tc.name, func() { require.NoError(t, tc.do(f)) })
+		})
+	}
+}
+
+// TestCallReplaced changes the descriptor under a queue that signals all the time.
+func TestCallReplaced(t *testing.T) {
+	_, _, path := startBackend(t, nil)
+	g := newGuest(t, qemuRegions())
+	q := g.addQueue(256, allOptions, false)
+	f := dial(t, path)
+	g.connectQEMU(f)
+	before := countFiles(t)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if err := q.tryRoundTrip("busy"); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	for range 500 {
+		require.NoError(t, f.SetVringCall(0, q.call))
+	}
+	close(stop)
+	wg.Wait()
+	require.Equal(t, before, countFiles(t), "descriptors")
+}
+
+// TestInterruptAfterResume: a driver whose interrupt was lost with an earlier back
+// end gets one when the ring starts.
+func TestInterruptAfterResume(t *testing.T) {
+	_, _, path := startBackend(t, nil)
+	g := newGuest(t, qemuRegions())
+	q := g.addQueue(256, allOptions, false)
+	f := dial(t, path)
+	g.connectQEMU(f)
+	q.roundTrip("before")
+	require.NoError(t, f.SetVringEnable(0, false))
+	drainSignal(q.callEnd)
+	require.NoError(t, f.SetVringEnable(0, true))
+	require.True(t, readable(q.callEnd, patience))
+	n, err := q.Reap(make([]virtqtest.Done, 1))
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
