@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//go:build unix
+
+package vmproc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"arcbox.dev/runtime/errdefs"
+	"arcbox.dev/runtime/hypervisor"
+	"golang.org/x/sys/unix"
+)
+
+// Descriptors that arcbox-vmm inherits beside 0 to 2.
+const (
+	SettingsFD = 3 // the configuration, a pipe
+	ControlFD  = 4 // the control socket
+)
+
+// Launcher is a driver whose VMs run in arcbox-vmm processes.
+type Launcher struct {
+	VMM    string // path of arcbox-vmm
+	Driver string // the driver it is to use
+	Debug  bool   // have arcbox-vmm log details
+}
+
+// Name returns the driver's name.
+func (l *Launcher) Name() string { return l.Driver }
+
+// Probe has arcbox-vmm probe its driver.
+func (l *Launcher) Probe(ctx context.Context) hypervisor.Report {
+	report := hypervisor.Report{Driver: l.Driver}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, l.VMM, "probe", l.Driver)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(out, &report)
+	}
+	if err != nil {
+		report.Reason = fmt.Sprintf("probing with %s failed: %v %s", filepath.Base(l.VMM), err, firstLine(stderr.String()))
+		report.Remedy = "reinstall arcbox"
+	}
+	return report
+}
+
+// Create starts an arcbox-vmm for the VM. The process ends the VM and itself when
+// this process goes away, however it does.
+func (l *Launcher) Create(ctx context.Context, cfg hypervisor.Config) (hypervisor.VirtualMachine, error) {
+	settings, err := json.Marshal(Settings{Driver: l.Driver, Config: cfg, Debug: l.Debug})
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("making the control socket: %w", err)
+	}
+	defer theirs.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		ours.Close()
+		return nil, err
+	}
+	defer r.Close()
+	logPath := filepath.Join(cfg.Dir, "vmm.log")
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		ours.Close()
+		w.Close()
+		return nil, fmt.Errorf("creating the VMM's log: %w", err)
+	}
+	defer log.Close()
+
+	cmd := &exec.Cmd{
+		Path: l.VMM, Args: []string{"arcbox-vmm", cfg.ID}, Dir: "/",
+		Stdout: log, Stderr: log, ExtraFiles: []*os.File{r, theirs},
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true}, // a terminal's Ctrl-C is not for it
+	}
+	if err := cmd.Start(); err != nil {
+		ours.Close()
+		w.Close()
+		return nil, errdefs.New(errdefs.ErrNotFound, "reinstall arcbox", "starting the VMM process: %w", err)
+	}
+	theirs.Close()
+	r.Close()
+	p := newProcess(cmd, ours, logPath)
+	_, err = w.Write(settings)
+	err = errors.Join(err, w.Close())
+	if err == nil {
+		err = p.created(ctx)
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// socketPair returns two connected Unix stream sockets, one to keep and one to hand over.
+func socketPair() (*net.UnixConn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	unix.CloseOnExec(fds[0])
+	unix.CloseOnExec(fds[1])
+	ours := os.NewFile(uintptr(fds[0]), "control")
+	defer ours.Close()
+	theirs := os.NewFile(uintptr(fds[1]), "control")
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return conn.(*net.UnixConn), theirs, nil
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return s
+}
