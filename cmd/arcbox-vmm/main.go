@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//go:build linux
+
+// Command arcbox-vmm is the VMM process: one a VM. The runtime starts it with the
+// VM's configuration on a pipe and a control socket; it creates the VM, answers
+// requests about it, and ends it and itself when the socket closes.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+
+	"arcbox.dev/guest/kernel"
+	"arcbox.dev/runtime/errdefs"
+	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/kvm"
+	"arcbox.dev/runtime/hypervisor/uml"
+	"arcbox.dev/runtime/vmproc"
+)
+
+func main() {
+	if os.Args[0] == uml.JailName {
+		uml.Jailed()
+	}
+	var err error
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "probe":
+		err = probe(os.Args[2])
+	case len(os.Args) == 2:
+		err = serve()
+	default:
+		err = fmt.Errorf("arcbox-vmm is started by arcbox, not by hand")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "arcbox-vmm:", err)
+		os.Exit(1)
+	}
+}
+
+// driver returns the named driver. This is the one place that knows them all.
+func driver(name string, log *slog.Logger) (hypervisor.Hypervisor, error) {
+	switch name {
+	case "uml":
+		return &uml.Hypervisor{Log: log, Find: findUML, Jail: uml.Confinement(os.Getenv("ARCBOX_UML_JAIL"))}, nil
+	case "kvm":
+		return &kvm.Hypervisor{}, nil
+	}
+	return nil, errdefs.New(errdefs.ErrInvalid, "", "arcbox-vmm has no driver %q", name)
+}
+
+// findUML names the kernel that the uml driver would boot.
+func findUML() (string, error) {
+	k, err := kernel.Find(kernel.Options{Flavour: kernel.UML})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("Linux %s (%s, %s)", k.Release, k.Origin, k.Path), nil
+}
+
+func probe(name string) error {
+	d, err := driver(name, nil)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(d.Probe(context.Background()))
+}
+
+func serve() error {
+	settings, err := vmproc.ReadSettings(os.NewFile(vmproc.SettingsFD, "settings"))
+	if err != nil {
+		return err
+	}
+	file := os.NewFile(vmproc.ControlFD, "control")
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return fmt.Errorf("opening the control socket: %w", err)
+	}
+	file.Close()
+	control, ok := conn.(*net.UnixConn)
+	if !ok {
+		return fmt.Errorf("the control socket is a %T", conn)
+	}
+	// The folder is the VM's: it goes with the VM, whoever made it and whatever became of them.
+	defer os.RemoveAll(settings.Config.Dir)
+
+	level := slog.LevelWarn
+	if settings.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	d, err := driver(settings.Driver, log)
+	if err != nil {
+		return vmproc.Refuse(control, err)
+	}
+	vm, err := d.Create(context.Background(), settings.Config)
+	if err != nil {
+		return vmproc.Refuse(control, err)
+	}
+	err = vmproc.Serve(control, vm)
+	if closeErr := vm.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}

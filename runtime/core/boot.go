@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//go:build unix
+
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"arcbox.dev/guest/client"
+	"arcbox.dev/guest/initramfs"
+	"arcbox.dev/guest/kernel"
+	"arcbox.dev/guest/protocol"
+	"arcbox.dev/runtime/errdefs"
+	"arcbox.dev/runtime/events"
+	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/paths"
+)
+
+// Defaults of a sandbox.
+const (
+	DefaultCPUs   = 1
+	DefaultMemory = 256 << 20 // bytes
+)
+
+// bootTimeout is how long a guest may take from start to the agent's answer.
+const bootTimeout = 60 * time.Second
+
+// modules are what the agent needs of a kernel that has modules.
+var modules = []string{"virtio_blk", "vmw_vsock_virtio_transport", "erofs", "overlay"}
+
+// BootConfig says which VM to boot.
+type BootConfig struct {
+	Driver string        // a driver's name; empty takes the first that works
+	Kernel kernel.Origin // where the kernel comes from; empty takes the best
+	CPUs   int           // 0 is DefaultCPUs
+	Memory uint64        // bytes; 0 is DefaultMemory
+	Disks  []hypervisor.Disk
+	// Cmdline is appended to the kernel's command line.
+	Cmdline []string
+	// Requested is when the user asked for it, on the clock of events.Now; 0 is now.
+	Requested time.Duration
+}
+
+// Boot boots a VM and returns once its agent has answered. The caller closes the VM.
+func (r *Runtime) Boot(ctx context.Context, cfg BootConfig) (*VM, error) {
+	if cfg.Requested == 0 {
+		cfg.Requested = events.Now()
+	}
+	if cfg.CPUs == 0 {
+		cfg.CPUs = DefaultCPUs
+	}
+	if cfg.Memory == 0 {
+		cfg.Memory = DefaultMemory
+	}
+	driver, err := r.driver(cfg.Driver)
+	if err != nil {
+		return nil, err
+	}
+	k, initrd, err := r.guest(cfg.Kernel)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := r.newVMFolder()
+	if err != nil {
+		return nil, err
+	}
+	vm := &VM{dir: dir, Kernel: k, marks: []events.Mark{{Name: events.Request, At: cfg.Requested}}}
+	if err := vm.boot(ctx, driver, cfg, k, initrd); err != nil {
+		vm.Close()
+		return nil, err
+	}
+	return vm, nil
+}
+
+// driver returns the named driver, or the preferred one.
+func (r *Runtime) driver(name string) (hypervisor.Hypervisor, error) {
+	if name == "" {
+		return r.opts.Drivers[0], nil
+	}
+	var names []string
+	for _, d := range r.opts.Drivers {
+		if d.Name() == name {
+			return d, nil
+		}
+		names = append(names, d.Name())
+	}
+	return nil, errdefs.New(errdefs.ErrInvalid, fmt.Sprintf("use one of %v", names), "there is no driver %q", name)
+}
+
+// guest finds the kernel and makes the initramfs for it, or takes the one that was made.
+func (r *Runtime) guest(origin kernel.Origin) (kernel.Kernel, string, error) {
+	k, err := kernel.Find(kernel.Options{Flavour: kernel.UML, Origin: origin, CacheDir: r.opts.Paths.Cache, ConfigDir: r.opts.Paths.Config})
+	if err != nil {
+		return k, "", guestError("finding a kernel", err)
+	}
+	mods, err := k.Modules(modules...)
+	if err != nil {
+		return k, "", guestError("finding the kernel's modules", err)
+	}
+	initrd, err := initramfs.Cached(filepath.Join(r.opts.Paths.Cache, "initramfs"), initramfs.Spec{Init: r.opts.Agent, Modules: mods})
+	if err != nil {
+		return k, "", guestError("making the initramfs", err)
+	}
+	return k, initrd, nil
+}
+
+// guestError gives the guest module's errors a class of the runtime's.
+func guestError(doing string, err error) error {
+	class := errdefs.ErrUnavailable
+	switch {
+	case errors.Is(err, kernel.ErrNotFound):
+		class = errdefs.ErrNotFound
+	case errors.Is(err, kernel.ErrInvalid):
+		class = errdefs.ErrInvalid
+	case errors.Is(err, kernel.ErrCorrupt):
+		class = errdefs.ErrCorrupt
+	}
+	return errdefs.New(class, "", "%s: %w", doing, err)
+}
+
+// newVMFolder makes a private folder for a VM, and clears away those of VMs that were killed.
+func (r *Runtime) newVMFolder() (*vmFolder, error) {
+	if err := paths.Private(r.opts.Paths.Run); err != nil {
+		return nil, err
+	}
+	base := filepath.Join(r.opts.Paths.Run, "vms")
+	if err := paths.Private(base); err != nil {
+		return nil, err
+	}
+	sweepVMFolders(base)
+	var id [6]byte
+	rand.Read(id[:])
+	return makeVMFolder(base, hex.EncodeToString(id[:]))
+}
+
+// boot creates and starts the VM and connects to its agent.
+func (v *VM) boot(ctx context.Context, driver hypervisor.Hypervisor, cfg BootConfig, k kernel.Kernel, initrd string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, errBootTimeout)
+	defer cancel()
+	vm, err := driver.Create(ctx, hypervisor.Config{
+		ID: v.ID(), Dir: v.dir.path, CPUs: cfg.CPUs, Memory: cfg.Memory,
+		Kernel: k.Path, Initramfs: initrd, Disks: cfg.Disks, Vsock: true,
+		Cmdline: append([]string{"quiet"}, cfg.Cmdline...),
+	})
+	if err != nil {
+		return err
+	}
+	v.vm = vm
+	ready, err := vm.Listen(protocol.ReadyPort)
+	if err != nil {
+		return err
+	}
+	defer ready.Close()
+	if err := vm.Start(ctx); err != nil {
+		return err
+	}
+	// A guest that ends before its agent answers ends the wait.
+	ctx, ended := context.WithCancelCause(ctx)
+	defer ended(nil)
+	go func() {
+		if exit, err := vm.Wait(ctx); err == nil {
+			ended(exitError("the guest ended while it booted", exit))
+		}
+	}()
+	hello, err := client.WaitReady(ctx, ready)
+	if err == nil {
+		v.mark(events.Init, events.Now()-time.Since(hello.Received)-hello.SinceStart)
+		v.Agent, err = client.Connect(ctx, vm)
+	}
+	if err != nil {
+		return v.whyNoBoot(ctx, err)
+	}
+	v.mark(events.AgentReady, events.Now())
+	return nil
+}
+
+var errBootTimeout = errdefs.New(errdefs.ErrUnavailable, "see its console with ARCBOX_DEBUG=1", "the guest hangs: no answer from its agent after %v", bootTimeout)
+
+// whyNoBoot prefers what ended the boot over how that showed here.
+func (v *VM) whyNoBoot(ctx context.Context, err error) error {
+	// The guest's end and the loss of its connections race; give the end a moment.
+	select {
+	case <-ctx.Done():
+	case <-time.After(500 * time.Millisecond):
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return errdefs.New(errdefs.ErrUnavailable, "", "booting: %w", err)
+}
+
+// exitError says how a VM ended that should not have.
+func exitError(what string, exit hypervisor.Exit) error {
+	text := fmt.Sprintf("%s: %s", what, exit.Reason)
+	if exit.Detail != "" {
+		text += ": " + exit.Detail
+	}
+	return errdefs.New(errdefs.ErrUnavailable, "", "%s", text)
+}
