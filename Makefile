@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN     := $(CURDIR)/bin
+COMMIT  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.commit=$(COMMIT)
+GOFLAGS_BUILD := -trimpath -ldflags '$(LDFLAGS)'
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install what `make demo` needs and the host lacks
+	@ci/setup demo
+
+.PHONY: build
+build: ## build everything into bin/
+	@mkdir -p $(BIN)
+	@CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o $(BIN)/ ./cmd/...
+	@go run ./runtime/image/build/pack hello $(BIN)/hello.tar $(BIN)/arcbox-hello
+
+.PHONY: demo
+demo: setup build ## set up, build, and run the bundled image in a VM of its own
+	@$(BIN)/arcbox run --trace arcbox/hello
+	@echo 'demo: ok'
+
+.PHONY: test
+test: ## run all tests; says at the end what was skipped, and why
+	@ci/setup test
+	@$(MAKE) --no-print-directory build
+	@ci/test
+
+.PHONY: kernel
+kernel: ## build the lean guest kernel once (some minutes); it is taken from then on
+	@ci/setup kernel
+	@go run ./guest/kernel/build uml
+
+.PHONY: bench
+bench: ## measure a cold boot of each target, interleaved, and keep the raw samples
+	@ci/setup test
+	@$(MAKE) --no-print-directory build
+	@$(BIN)/arcbox-bench run boot
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser for FUZZTIME each (default 5m)
+	@ci/fuzz $(or $(FUZZTIME),5m)
+
+.PHONY: verify
+verify: ## check formatting, vet, imports and generated files
+	@ci/verify
+
+.PHONY: fix
+fix: ## mend what verify can mend
+	@gofmt -w $$(git ls-files '*.go')
+	@go work sync
+	@for m in $$(go list -m -f '{{.Dir}}'); do (cd $$m && GOWORK=off go mod tidy); done
+
+.PHONY: generate
+generate: ## make the generated code again
+	@cd guest && go generate ./...
+
+.PHONY: clean
+clean: ## remove bin/
+	@rm -rf $(BIN)
