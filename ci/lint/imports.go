@@ -62,7 +62,7 @@ var rules = []rule{
 
 // testOnly may be imported by tests of any package.
 var testOnly = []string{"datapath/virtq/virtqtest", "runtime/hypervisor/hvtest", "runtime/image/build", "guest/cache/cachetest", "guest/kernel/kerneltest", "guest/kernel", "guest/client",
-	"runtime/virtio/virtiotest", "scenarios/target/targettest"}
+	"guest/initramfs", "guest/protocol", "runtime/virtio/blk", "runtime/virtio/vsock", "runtime/virtio/virtiotest", "scenarios/target/targettest"}
 
 func checkImports(packages []pkg) []string {
 	var findings []string

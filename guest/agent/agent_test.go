@@ -6,7 +6,10 @@ package agent_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"runtime"
 	"testing"
 	"time"
@@ -177,8 +180,9 @@ func TestForgottenProcesses(t *testing.T) {
 	h := startAgent(t)
 	raw := h.raw(t)
 	const more = 300
+	self := fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid())
 	for id := uint64(1); id <= more; id++ {
-		_, err := raw.Exec(soon(t), &agentpb.ExecRequest{Id: id, Args: [][]byte{[]byte("/bin/true")}})
+		_, err := raw.Exec(soon(t), &agentpb.ExecRequest{Id: id, Args: [][]byte{[]byte("/bin/true")}, User: self})
 		require.NoError(t, err)
 		_, err = raw.Wait(soon(t), &agentpb.WaitRequest{Id: id})
 		require.NoError(t, err)
@@ -189,4 +193,12 @@ func TestForgottenProcesses(t *testing.T) {
 	require.NoError(t, err)
 	_, err = raw.Exec(soon(t), &agentpb.ExecRequest{Id: more, Args: [][]byte{[]byte("/bin/true")}})
 	require.Equal(t, codes.InvalidArgument, status.Code(err), "the id is taken")
+}
+
+func TestMainIsForInit(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args[0] = mainName
+	out, err := cmd.CombinedOutput()
+	require.EqualError(t, err, "exit status 1")
+	require.Equal(t, "arcbox-agent: this is the init of an ArcBox guest; it runs as process 1 only\n", string(out))
 }

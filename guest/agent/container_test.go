@@ -59,7 +59,7 @@ func put(t *testing.T, root, name, content string) {
 
 // containers starts containers on one agent.
 type containers struct {
-	*client.Client
+	guest
 	t      *testing.T
 	layers []client.Layer
 	n      int
@@ -72,7 +72,7 @@ func newContainers(t *testing.T, layers ...string) *containers {
 		layers = []string{busyboxLayer(t)}
 	}
 	h := startAgent(t, func(cfg *agent.Config) { cfg.Host.Cgroups = testCgroup(t) })
-	c := &containers{Client: h.connect(t), t: t}
+	c := &containers{guest: h.connect(t), t: t}
 	for _, l := range layers {
 		c.layers = append(c.layers, client.Layer{Source: l})
 	}
@@ -107,7 +107,7 @@ func (c *containers) config(script string, change ...func(*client.ExecConfig)) c
 // prints runs a script and compares its output.
 func (c *containers) prints(want, script string, change ...func(*client.ExecConfig)) {
 	c.t.Helper()
-	require.Equal(c.t, result{stdout: want}, run(c.t, c.Client, c.config(script, change...)))
+	require.Equal(c.t, result{stdout: want}, run(c.t, c.guest, c.config(script, change...)))
 }
 
 func TestContainer(t *testing.T) {
@@ -128,7 +128,7 @@ func TestContainer(t *testing.T) {
 	c.prints("one\ntwo\n", "cat; echo two", func(cfg *client.ExecConfig) { cfg.Stdin = strings.NewReader("one\n") })
 	c.prints("written\n", "echo written > /new; cat /new; echo x > /bin/busybox.2; rm /etc/passwd")
 	c.prints("root\n", "id -un", nil...)
-	require.Equal(t, client.Status{Code: 42}, run(t, c.Client, c.config("exit 42")).Status)
+	require.Equal(t, client.Status{Code: 42}, run(t, c.guest, c.config("exit 42")).Status)
 	require.Equal(t, before, mounts(t), "a container's mounts are left")
 	require.NoFileExists(t, filepath.Join(c.layers[0].Source, "new"), "the image was written to")
 	require.FileExists(t, filepath.Join(c.layers[0].Source, "etc/passwd"))
@@ -173,7 +173,7 @@ func TestContainerCapabilities(t *testing.T) {
 	c.prints(none+chown+chown+chown+none, show, func(cfg *client.ExecConfig) {
 		cfg.Container.AddCapabilities, cfg.Container.DropCapabilities = []string{"CHOWN"}, []string{"ALL"}
 	})
-	got := run(t, c.Client, c.config(show, func(cfg *client.ExecConfig) { cfg.Container.Privileged = true }))
+	got := run(t, c.guest, c.config(show, func(cfg *client.ExecConfig) { cfg.Container.Privileged = true }))
 	ours, err := os.ReadFile("/proc/self/status") // a test may not have all of them itself
 	require.NoError(t, err)
 	_, bounding, _ := strings.Cut(string(ours), "CapBnd:\t")
@@ -201,7 +201,7 @@ func TestContainerSystem(t *testing.T) {
 	c.prints("denied\n", "mount -t tmpfs none /tmp 2>/dev/null || echo denied")
 	c.prints("0::/\n", "grep ^0:: /proc/self/cgroup")
 	c.prints("yes\n", "test -w /proc/sys/kernel/hostname && echo yes", func(cfg *client.ExecConfig) { cfg.Container.Privileged = true })
-	names := run(t, c.Client, c.config("for n in cgroup ipc mnt pid uts; do readlink /proc/self/ns/$n; done")).stdout
+	names := run(t, c.guest, c.config("for n in cgroup ipc mnt pid uts; do readlink /proc/self/ns/$n; done")).stdout
 	for name := range strings.FieldsSeq(names) {
 		kind, _, _ := strings.Cut(name, ":")
 		ours, err := os.Readlink("/proc/self/ns/" + kind)
@@ -212,13 +212,14 @@ func TestContainerSystem(t *testing.T) {
 
 func TestContainerTerminal(t *testing.T) {
 	c := newContainers(t)
-	checkTerminal(t, c.Client, c.config(""))
-	s := startSession(t, c.Client, c.config("tty; ls -1 /dev/pts; echo hello > /dev/console; stat -c '%U' /dev/pts/0", func(cfg *client.ExecConfig) { cfg.User = "app" }))
+	checkTerminal(t, c.guest, c.config(""))
+	s := startSession(t, c.guest, c.config("tty; ls -1 /dev/pts; echo hello > /dev/console; stat -c '%U' /dev/pts/0", func(cfg *client.ExecConfig) { cfg.User = "app" }))
 	s.ends(t, client.Status{})
 	require.Equal(t, "/dev/pts/0\n0\nptmx\nhello\napp\n", s.screen.String())
 }
 
 func TestContainerLayers(t *testing.T) {
+	needRoot(t)
 	base := busyboxLayer(t)
 	second, third := t.TempDir(), t.TempDir()
 	put(t, base, "a", "base")
@@ -293,7 +294,7 @@ func TestContainerMounts(t *testing.T) {
 func TestContainerEnd(t *testing.T) {
 	c := newContainers(t)
 	begin := time.Now()
-	got := run(t, c.Client, c.config("sleep 1000 & (while :; do echo x; done) & echo started"))
+	got := run(t, c.guest, c.config("sleep 1000 & (while :; do echo x; done) & echo started"))
 	require.Contains(t, got.stdout, "started\n")
 	require.Zero(t, got.Status)
 	require.Less(t, time.Since(begin), 5*time.Second)
@@ -361,6 +362,6 @@ func TestContainerErrors(t *testing.T) {
 		require.NoError(t, p.Signal(soon(t), 9))
 		_, err = p.Wait(soon(t))
 		require.NoError(t, err)
-		require.Zero(t, run(t, c.Client, client.ExecConfig{Args: []string{"true"}, Container: cfg.Container}).Status)
+		require.Zero(t, run(t, c.guest, client.ExecConfig{Args: []string{"true"}, Container: cfg.Container}).Status)
 	})
 }

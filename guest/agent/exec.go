@@ -34,6 +34,9 @@ func (a *Agent) exec(ctx context.Context, req *rpc.ExecRequest) (rpc.Response, e
 		return nil, rpc.Errorf(codeOf(err), "%v", err)
 	}
 	go a.follow(req.ID, p)
+	if ctx.Err() != nil { // the answer comes too late: nobody would wait for the process
+		p.child.Signal(unix.SIGKILL)
+	}
 	return &rpc.ExecResponse{PID: uint32(p.child.PID)}, nil
 }
 
@@ -98,7 +101,7 @@ func (a *Agent) startPlain(req *rpc.ExecRequest, io *stdio.Stdio) (*process.Chil
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, process.Invalid("working directory %q is not there", dir)
 	}
-	sys := &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: who.UID, Gid: who.GID, Groups: who.Groups}}
+	sys := &syscall.SysProcAttr{Setsid: true, Credential: credential(who)}
 	defaults := []string{process.DefaultPath, "HOME=" + who.Home}
 	if req.Terminal != nil {
 		if err := openTerminal(io, req.Terminal); err != nil {
@@ -123,6 +126,15 @@ func (a *Agent) startPlain(req *rpc.ExecRequest, io *stdio.Stdio) (*process.Chil
 		return err
 	})
 	return child, err
+}
+
+// credential is what makes a process run as somebody. An agent that is not root can
+// start processes as itself alone, which takes nothing.
+func credential(who account.Account) *syscall.Credential {
+	if uid := os.Geteuid(); uid != 0 && int(who.UID) == uid && int(who.GID) == os.Getegid() {
+		return nil
+	}
+	return &syscall.Credential{Uid: who.UID, Gid: who.GID, Groups: who.Groups}
 }
 
 func openTerminal(io *stdio.Stdio, size *rpc.Terminal) error {

@@ -30,7 +30,7 @@ type result struct {
 }
 
 // run runs a process to its end.
-func run(t *testing.T, c *client.Client, cfg client.ExecConfig) result {
+func run(t *testing.T, c guest, cfg client.ExecConfig) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cfg.Stdout, cfg.Stderr = &stdout, &stderr

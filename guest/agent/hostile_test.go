@@ -120,7 +120,7 @@ func TestHostileImage(t *testing.T) {
 				cfg.Container.Mounts = []client.Mount{{Source: "tmpfs", Target: "/data/x", Type: "tmpfs"}}
 			})
 			if tt.text == "" {
-				require.Equal(t, result{stdout: tt.want}, run(t, c.Client, cfg))
+				require.Equal(t, result{stdout: tt.want}, run(t, c.guest, cfg))
 			} else {
 				_, err := c.Start(soon(t), cfg)
 				require.ErrorContains(t, err, tt.text)

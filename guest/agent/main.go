@@ -5,18 +5,11 @@
 package agent
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"time"
-
-	"github.com/mdlayher/vsock"
-	"golang.org/x/sys/unix"
 
 	"arcbox.dev/guest/agent/boot"
 	"arcbox.dev/guest/agent/container"
@@ -27,8 +20,6 @@ import (
 
 const (
 	stage       = "/run/arcbox"          // where containers are made
-	buttonGrace = 5 * time.Second        // for processes, when the power button is pressed
-	readyWait   = 5 * time.Second        // for the host to take the ready record
 	settleAfter = 500 * time.Millisecond // from serving to the return of memory
 	gcPercent   = 50                     // the heap is small, and the guest's memory is dear
 )
@@ -43,26 +34,30 @@ func Main(version string) {
 		os.Exit(1)
 	}
 	started.Mark("main")
-	if err := run(version); err != nil {
-		complain(err)
+	port, err := bringUp()
+	if err == nil {
+		err = serve(version, port)
 	}
-	boot.PowerOff(false)
+	complain(err)
+	complain(boot.PowerOff(false))
 	select {} // an init that ends is a kernel panic
 }
 
-// run brings the guest up and serves. What a ping does not need comes after the
-// host has been told.
-func run(version string) error {
+// bringUp does what has to come before serving, and returns the name of the console
+// port to serve on, if it is not vsock.
+func bringUp() (port string, err error) {
 	complain(boot.SettleRoot())
 	if err := boot.MountProc(); err != nil {
-		return err
+		return "", err
 	}
 	complain(boot.LoadModules(boot.ModuleList))
 	started.Mark("modules")
-	port, err := boot.Parameter(protocol.PortParameter)
-	if err != nil {
-		return err
-	}
+	return boot.Parameter(protocol.PortParameter)
+}
+
+// serve serves the host until that fails. What a ping does not need is done
+// meanwhile.
+func serve(version, port string) error {
 	prepared := make(chan struct{})
 	a := New(Config{
 		Version:  version,
@@ -72,69 +67,11 @@ func run(version string) error {
 		SetClock: setClock,
 		Power:    power{},
 	})
-	if port != "" {
-		a.prepare(prepared)
-		return a.servePort(port)
+	if port == "" {
+		return a.serveVsock(prepared)
 	}
-	return a.serveVsock(prepared)
-}
-
-// serveVsock tells the host as soon as it can connect, and gets ready to answer
-// while the host does.
-func (a *Agent) serveVsock(prepared chan<- struct{}) error {
-	calls, err := vsock.ListenContextID(unix.VMADDR_CID_ANY, protocol.RPCPort, nil)
-	if err != nil {
-		return fmt.Errorf("listening for calls: %w", err)
-	}
-	started.Mark("listening")
-	complain(a.sayReady())
-	started.Mark("ready")
-	bytes, err := vsock.ListenContextID(unix.VMADDR_CID_ANY, protocol.StreamPort, nil)
-	if err != nil {
-		return fmt.Errorf("listening for streams: %w", err)
-	}
-	failed := make(chan error, 2)
-	go func() { failed <- a.ServeCalls(hostOnly{calls}) }()
-	go func() { failed <- a.ServeStreams(hostOnly{bytes}) }()
 	a.prepare(prepared)
-	return <-failed
-}
-
-// hostOnly accepts connections from the host. With the kernel's loopback transport
-// a process of the guest could connect too.
-type hostOnly struct {
-	*vsock.Listener
-}
-
-func (l hostOnly) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if addr, ok := conn.RemoteAddr().(*vsock.Addr); ok && addr.ContextID == protocol.HostCID {
-			return conn, nil
-		}
-		conn.Close()
-	}
-}
-
-// sayReady tells the host that the agent serves. A host that does not listen does
-// not want to know.
-func (a *Agent) sayReady() error {
-	ctx, cancel := context.WithTimeout(context.Background(), readyWait)
-	defer cancel()
-	conn, err := vsock.DialContext(ctx, protocol.HostCID, protocol.ReadyPort, nil)
-	if errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.ECONNREFUSED) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("telling the host: %w", err)
-	}
-	defer conn.Close()
-	record := protocol.Ready{Version: protocol.Version, AgentVersion: a.Version, SinceStart: started.Since()}
-	_, err = conn.Write(record.Append(nil))
-	return err
+	return a.servePort(port)
 }
 
 // servePort serves calls on a console port; the host finds out by itself.
@@ -163,29 +100,6 @@ func (a *Agent) prepare(done chan<- struct{}) {
 		debug.SetGCPercent(gcPercent)
 		debug.FreeOSMemory()
 	})
-}
-
-// catchPowerButton has the guest shut down in good order when the host presses it.
-func (a *Agent) catchPowerButton() {
-	pressed := make(chan os.Signal, 1)
-	signal.Notify(pressed, unix.SIGINT, unix.SIGPWR)
-	complain(boot.CatchPowerButton())
-	go func() {
-		<-pressed
-		complain(a.end(buttonGrace, false))
-	}()
-}
-
-// power is the guest's own.
-type power struct{}
-
-func (power) Kill(sig unix.Signal) { unix.Kill(-1, sig) }
-
-func (power) Off(reboot bool) error { return boot.PowerOff(reboot) }
-
-func setClock(t time.Time) error {
-	ts := unix.NsecToTimespec(t.UnixNano())
-	return unix.ClockSettime(unix.CLOCK_REALTIME, &ts)
 }
 
 // complain writes to the console what went wrong and does not end the agent.

@@ -6,6 +6,7 @@ package agent_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net"
 	"os"
@@ -35,6 +36,8 @@ func TestMain(m *testing.M) {
 	case produceName:
 		produce()
 		return
+	case mainName:
+		agent.Main("test")
 	}
 	if os.Getuid() == 0 && os.Getenv(namespaced) == "" {
 		panic(enterNamespace())
@@ -45,6 +48,9 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m)
 }
+
+// mainName is the name under which this program is the agent's.
+const mainName = "arcbox-test-agent"
 
 // namespaced is the variable by which this program knows that it has a mount
 // namespace of its own.
@@ -128,13 +134,26 @@ func startAgent(t *testing.T, change ...func(*agent.Config)) *host {
 	return h
 }
 
+// guest is a client of the agent. Processes run as the test's own user if not told
+// otherwise, since nobody but root can choose.
+type guest struct {
+	*client.Client
+}
+
+func (g guest) Start(ctx context.Context, cfg client.ExecConfig) (*client.Process, error) {
+	if uid := os.Getuid(); uid != 0 && cfg.User == "" {
+		cfg.User = fmt.Sprintf("%d:%d", uid, os.Getgid())
+	}
+	return g.Client.Start(ctx, cfg)
+}
+
 // connect returns a client of the agent.
-func (h *host) connect(t *testing.T) *client.Client {
+func (h *host) connect(t *testing.T) guest {
 	t.Helper()
 	c, err := client.Connect(soon(t), h)
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
-	return c
+	return guest{c}
 }
 
 // soon is a context that ends before the test binary's own limit.

@@ -50,7 +50,7 @@ type session struct {
 	keyboard *io.PipeWriter
 }
 
-func startSession(t *testing.T, c *client.Client, cfg client.ExecConfig) *session {
+func startSession(t *testing.T, c guest, cfg client.ExecConfig) *session {
 	t.Helper()
 	r, w := io.Pipe()
 	t.Cleanup(func() { w.Close() })
@@ -82,7 +82,7 @@ func TestTerminal(t *testing.T) {
 }
 
 // checkTerminal tries all that a terminal does on processes like cfg.
-func checkTerminal(t *testing.T, c *client.Client, cfg client.ExecConfig) {
+func checkTerminal(t *testing.T, c guest, cfg client.ExecConfig) {
 	script := func(text string) client.ExecConfig {
 		cfg.Args = []string{"/bin/sh", "-c", text}
 		if cfg.Container != nil {

@@ -32,6 +32,10 @@ const (
 // bootTimeout is how long a guest may take from start to the agent's answer.
 const bootTimeout = 60 * time.Second
 
+// consoleLevel lets the kernel write notices and worse: its banner, which tells when
+// it began, and little else.
+const consoleLevel = "loglevel=6"
+
 // modules are what the agent needs of a kernel that has modules.
 var modules = []string{"virtio_blk", "vmw_vsock_virtio_transport", "erofs", "overlay"}
 
@@ -147,7 +151,7 @@ func (v *VM) boot(ctx context.Context, driver hypervisor.Hypervisor, cfg BootCon
 	vm, err := driver.Create(ctx, hypervisor.Config{
 		ID: v.ID(), Dir: v.dir.path, CPUs: cfg.CPUs, Memory: cfg.Memory,
 		Kernel: k.Path, Initramfs: initrd, Disks: cfg.Disks, Vsock: true,
-		Cmdline: append([]string{"quiet"}, cfg.Cmdline...),
+		Cmdline: append([]string{consoleLevel}, cfg.Cmdline...),
 	})
 	if err != nil {
 		return err

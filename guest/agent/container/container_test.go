@@ -60,8 +60,8 @@ func TestVerdict(t *testing.T) {
 	}{
 		{"success", "x", 0, ""},
 		{"success with a terminal", "tx", 0, ""},
-		{"killed", "", process.KindSetup, "was killed"},
-		{"killed with a terminal", "t", process.KindSetup, "was killed"},
+		{"killed", "", process.KindSetup, "ended before"},
+		{"killed with a terminal", "t", process.KindSetup, "ended before"},
 		{"set-up", "e\x00no space", process.KindSetup, "no space"},
 		{"exec", "txe\x02not found", process.KindNotFound, "not found"},
 		{"error alone", "e", process.KindSetup, "failed"},

@@ -20,6 +20,15 @@ ff02::1	ip6-allnodes
 ff02::2	ip6-allrouters
 `
 
+// takeResolvConf takes the guest's own name servers along if none were given.
+func (c *creation) takeResolvConf() error {
+	if c.ResolvConf == "" {
+		resolv, _ := os.ReadFile("/etc/resolv.conf") // a guest without a network has none
+		c.ResolvConf = string(resolv)
+	}
+	return nil
+}
+
 // writeFiles writes the files of /etc that depend on where a container runs. They
 // go to the container's own writable layer.
 func (c *creation) writeFiles() error {

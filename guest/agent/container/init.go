@@ -73,7 +73,9 @@ func (c *creation) build() error {
 	steps := []func() error{
 		c.enterCgroup,
 		c.mountRoot,
-		c.mountExtras,
+		c.takeExtras,
+		c.takeResolvConf,
+		c.enterRoot,
 		c.mountSystem,
 		c.attachExtras,
 		c.setHostname,

@@ -124,13 +124,3 @@ func (c *creation) mountConsole(slave *os.File) error {
 	}
 	return nil
 }
-
-// attachExtras puts the mounts that were asked for in place.
-func (c *creation) attachExtras() error {
-	for _, t := range c.extras {
-		if err := t.attach(); err != nil {
-			return err
-		}
-	}
-	return nil
-}

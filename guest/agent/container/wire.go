@@ -82,7 +82,7 @@ func verdict(events []byte) error {
 		}
 	}
 	if !made {
-		return errors.New("container init was killed")
+		return errors.New("container init ended before the container was made")
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ type fixture struct {
 func (f fixture) config(t *testing.T) hypervisor.Config {
 	return hypervisor.Config{
 		ID: "hvtest", Dir: shortDir(t), CPUs: 1, Memory: 192 << 20,
-		Kernel: f.g.Kernel, Initramfs: f.g.Initramfs, Cmdline: []string{"quiet"}, Vsock: true,
+		Kernel: f.g.Kernel, Initramfs: f.g.Initramfs, Cmdline: []string{"loglevel=6"}, Vsock: true,
 	}
 }
 
@@ -189,7 +189,7 @@ func UserMode(t *testing.T, origin kernel.Origin) Guest {
 		t.Skipf("%v: run ci/setup test", err)
 	}
 	path, err := initramfs.Cached(t.TempDir(), initramfs.Spec{
-		Init: agent(t), Modules: modules,
+		Init: Agent(t), Modules: modules,
 		Files: []initramfs.File{{Name: "/bin/busybox", Mode: 0o755, Source: busybox}},
 	})
 	require.NoError(t, err)
@@ -211,8 +211,8 @@ var buildAgent = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
-// agent builds the agent once a test binary; RemoveAgent removes it.
-func agent(t *testing.T) string {
+// Agent builds the agent once a test binary and returns its path; RemoveAgent removes it.
+func Agent(t *testing.T) string {
 	path, err := buildAgent()
 	require.NoError(t, err)
 	return path

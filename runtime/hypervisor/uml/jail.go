@@ -14,7 +14,9 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
+	"time"
 
 	"arcbox.dev/runtime/hypervisor/host"
 	"golang.org/x/sys/unix"
@@ -203,15 +205,26 @@ func enterJail(ctx context.Context, spec jailSpec, out *os.File) (*jailed, error
 }
 
 // kill ends all processes in the jail. With a PID namespace the first takes the
-// others along; without, they share the session that the first one leads.
+// others along, and is gone only when they are (pid_namespaces(7)); without, each
+// is killed and waited for.
 func (j *jailed) kill() {
-	if j.conf == ConfineLandlock {
-		unix.Kill(-j.cmd.Process.Pid, unix.SIGKILL)
-		for _, pid := range host.Descendants(j.cmd.Process.Pid) {
-			unix.Kill(pid, unix.SIGKILL)
+	if j.conf != ConfineLandlock {
+		j.cmd.Process.Kill()
+		return
+	}
+	all := host.Descendants(j.cmd.Process.Pid)
+	for _, pid := range all {
+		unix.Kill(pid, unix.SIGKILL)
+	}
+	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		all = slices.DeleteFunc(all, func(pid int) bool {
+			s := state(pid)
+			return s == "" || s == "Z" || s == "X"
+		})
+		if len(all) == 0 {
+			return
 		}
 	}
-	j.cmd.Process.Kill()
 }
 
 // probeJail builds a jail around nothing and says which one the host allows.

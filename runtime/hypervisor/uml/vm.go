@@ -111,19 +111,28 @@ func (m *machine) Stop(ctx context.Context) error {
 	if !m.running() {
 		return nil
 	}
-	if err := m.Resume(ctx); err == nil {
+	if err := m.Resume(ctx); err != nil {
+		return m.Kill()
+	}
+	// A guest that is just starting does not hear the first press.
+	again := time.NewTicker(pressInterval)
+	defer again.Stop()
+	for {
 		if err := m.pressPower(); err != nil {
 			m.log.Debug("pressing the power button", "err", err)
-			return m.Kill()
 		}
 		select {
 		case <-m.done:
 			return nil
 		case <-ctx.Done():
+			return m.Kill()
+		case <-again.C:
 		}
 	}
-	return m.Kill()
 }
+
+// pressInterval is the time between two presses of the power button.
+const pressInterval = 200 * time.Millisecond
 
 // Kill ends the kernel process and waits until it is gone.
 func (m *machine) Kill() error {

@@ -45,14 +45,15 @@ func (c *converter) entry(h *tar.Header) error {
 		}
 		return c.describe(c.tree.root, h)
 	}
-	if base := parts[len(parts)-1]; strings.HasPrefix(base, whiteoutPrefix) {
+	switch base := parts[len(parts)-1]; {
+	case strings.HasPrefix(base, whiteoutPrefix):
 		return c.whiteout(parts, h)
-	}
-	if h.Typeflag == tar.TypeLink {
+	case h.Typeflag == tar.TypeLink:
 		return c.link(parts, h)
-	}
-	if h.Typeflag == tar.TypeDir {
+	case h.Typeflag == tar.TypeDir:
 		return c.directory(parts, h)
+	case h.Typeflag == tar.TypeChar && h.Devmajor == 0 && h.Devminor == 0:
+		return c.gone(parts, base, h) // overlayfs would take it for a whiteout
 	}
 	return c.file(parts, h)
 }
@@ -197,23 +198,31 @@ func (c *converter) file(parts []string, h *tar.Header) error {
 	return nil
 }
 
-// whiteout notes that something below is gone. What the layer itself holds stays,
-// whatever the order of entries.
+// whiteout obeys a name that stands for what is not there any more.
 func (c *converter) whiteout(parts []string, h *tar.Header) error {
-	w, base, err := c.tree.walk(parts, h.ModTime)
-	if err != nil {
-		return err
-	}
+	base := parts[len(parts)-1]
+	name := strings.TrimPrefix(base, whiteoutPrefix)
 	switch {
 	case base == opaqueName:
-		w.here().dir.Opaque = true
-		return nil
+		dir, _, err := c.tree.parent(parts, h.ModTime)
+		if err == nil {
+			dir.Opaque = true
+		}
+		return err
 	case strings.HasPrefix(base, metadataPrefix):
 		return nil
-	}
-	name := strings.TrimPrefix(base, whiteoutPrefix)
-	if name == "" || name == "." || name == ".." {
+	case name == "" || name == "." || name == "..":
 		return invalid("whiteout of nothing")
+	}
+	return c.gone(parts, name, h)
+}
+
+// gone notes that something below is not there any more. What the layer itself holds
+// stays, whatever the order of entries.
+func (c *converter) gone(parts []string, name string, h *tar.Header) error {
+	w, _, err := c.tree.walk(parts, h.ModTime)
+	if err != nil {
+		return err
 	}
 	return c.tree.whiteout(w, name, h.ModTime)
 }

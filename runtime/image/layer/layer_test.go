@@ -150,6 +150,8 @@ func TestConvert(t *testing.T) {
 		{"folder for symbolic link", []item{dir("b", 0o755), symlink("a", "b"), dir("a", 0o700)}, "a d700 opaque\nb d755\n"},
 		{"whiteouts", []item{dir("d", 0o755), file("d/.wh.x", ""), file(".wh.y", ""), file("m/.wh.z", "")},
 			"d d755\nd/x c000 gone\nm d755\nm/z c000 gone\ny c000 gone\n"},
+		{"device that is a whiteout", []item{{Header: tar.Header{Typeflag: tar.TypeChar, Name: "d/x", Mode: 0o666}}, file("d/y", ""), {Header: tar.Header{Typeflag: tar.TypeChar, Name: "d/y"}}},
+			"d d755\nd/x c000 gone\nd/y f644 0\n"},
 		{"opaque", []item{dir("d", 0o755), file("d/.wh..wh..opq", ""), file("d/f", "x"), file("n/.wh..wh..opq", "")},
 			"d d755 opaque\nd/f f644 1\nn d755 opaque\n"},
 		{"opaque later", []item{dir("d", 0o755), file("d/f", "x"), file("d/.wh..wh..opq", ""), dir("d", 0o711)},

@@ -19,9 +19,14 @@ const (
 
 const (
 	queueSize = 256
+	// smallQueue is the smallest queue with which a front end is expected to drive
+	// the device: QEMU's default. A chain must not be longer than the queue, also an
+	// indirect one (virtio 1.2 §2.7.5.3.1), and Linux makes chains as long as seg_max
+	// allows, whatever the queue's size.
+	smallQueue = 128
 	// maxSegments and maxSegmentSize bound a request's data: two descriptors of a
 	// chain are header and status. A request for more fails.
-	maxSegments    = queueSize - 2
+	maxSegments    = smallQueue - 2
 	maxSegmentSize = 1 << 20
 	maxData        = maxSegments * maxSegmentSize
 

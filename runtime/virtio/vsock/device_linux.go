@@ -42,8 +42,9 @@ type Options struct {
 	// more is refused. 0 derives it from the limit on open files: each connection
 	// needs a descriptor, and two until its host end was passed on.
 	MaxConns int
-	// WindowBudget bounds the memory that a hostile guest can make the device use
-	// for data that the host does not read, in bytes. 0 means 64 MiB. Beyond it each
+	// WindowBudget bounds the sum of all windows in bytes, and with it the memory that
+	// a hostile guest can fill with data that the host does not read: as much in the
+	// device, and twice as much in socket buffers. 0 means 64 MiB. Beyond it each
 	// connection still gets the smallest window, 8 KiB.
 	WindowBudget int64
 }

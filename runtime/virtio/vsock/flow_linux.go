@@ -29,21 +29,24 @@ func (c *conn) sendLimit() int {
 		return 0
 	}
 	free := c.peer.free()
-	switch {
-	case free > 0:
-	case c.ending && c.atEnd():
-		c.readEnded(nil)
-	case !c.asked:
-		c.asked = true
-		c.say(sayAsk)
+	if free == 0 {
+		c.starve()
 	}
 	return int(free)
 }
 
-// atEnd reports whether all data has been read from a socket that is ending.
-func (c *conn) atEnd() bool {
+// starve deals with a socket that may have data, and no credit to read it.
+func (c *conn) starve() {
 	left, err := unix.IoctlGetInt(c.fd, unix.SIOCINQ)
-	return err == nil && left == 0
+	switch {
+	case err == nil && left == 0 && c.ending:
+		c.readEnded(nil)
+	case err == nil && left == 0:
+		c.readable = false
+	case !c.asked:
+		c.asked = true
+		c.say(sayAsk)
+	}
 }
 
 // readEnded deals with a read that gave nothing.

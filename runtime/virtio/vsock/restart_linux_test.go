@@ -117,7 +117,7 @@ func TestIdleConnectionsAreCheap(t *testing.T) {
 		g.expect(opResponse)
 		ends[i] = l.accept(t)
 	}
-	require.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
+	goroutinesEnd(t, goroutines)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	each := int64(after.HeapAlloc-before.HeapAlloc) / count

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/mdlayher/vsock"
+	"golang.org/x/sys/unix"
+
+	"arcbox.dev/guest/agent/started"
+	"arcbox.dev/guest/protocol"
+)
+
+// readyWait is how long the host may take to accept the ready record's connection.
+const readyWait = 5 * time.Second
+
+// serveVsock tells the host as soon as it can connect, and gets ready to answer
+// while the host does.
+func (a *Agent) serveVsock(prepared chan<- struct{}) error {
+	calls, err := vsock.ListenContextID(unix.VMADDR_CID_ANY, protocol.RPCPort, nil)
+	if err != nil {
+		return fmt.Errorf("listening for calls: %w", err)
+	}
+	started.Mark("listening")
+	complain(a.sayReady())
+	started.Mark("ready")
+	bytes, err := vsock.ListenContextID(unix.VMADDR_CID_ANY, protocol.StreamPort, nil)
+	if err != nil {
+		return fmt.Errorf("listening for streams: %w", err)
+	}
+	failed := make(chan error, 2)
+	go func() { failed <- a.ServeCalls(hostOnly{calls}) }()
+	go func() { failed <- a.ServeStreams(hostOnly{bytes}) }()
+	<-a.pinged
+	started.Mark("pinged")
+	a.prepare(prepared)
+	return <-failed
+}
+
+// hostOnly accepts connections from the host. With the kernel's loopback transport
+// a process of the guest could connect too.
+type hostOnly struct {
+	*vsock.Listener
+}
+
+func (l hostOnly) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if addr, ok := conn.RemoteAddr().(*vsock.Addr); ok && addr.ContextID == protocol.HostCID {
+			return conn, nil
+		}
+		conn.Close()
+	}
+}
+
+// sayReady tells the host that the agent serves. A host that does not listen does
+// not want to know.
+func (a *Agent) sayReady() error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyWait)
+	defer cancel()
+	conn, err := vsock.DialContext(ctx, protocol.HostCID, protocol.ReadyPort, nil)
+	if errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.ECONNREFUSED) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("telling the host: %w", err)
+	}
+	defer conn.Close()
+	record := protocol.Ready{Version: protocol.Version, AgentVersion: a.Version, SinceStart: started.Since()}
+	_, err = conn.Write(record.Append(nil))
+	return err
+}
