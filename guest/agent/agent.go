@@ -47,10 +47,8 @@ type Power interface {
 // Agent serves a host.
 type Agent struct {
 	Config
-	streams  *streams.Registry
-	pinged   chan struct{}
-	pingOnce sync.Once
-	server   *rpc.Server
+	streams *streams.Registry
+	server  *rpc.Server
 
 	mu        sync.Mutex
 	processes map[uint64]*running // nil while it is being started
@@ -60,7 +58,7 @@ type Agent struct {
 
 // New returns an agent.
 func New(cfg Config) *Agent {
-	a := &Agent{Config: cfg, pinged: make(chan struct{}), streams: streams.NewRegistry(), processes: make(map[uint64]*running)}
+	a := &Agent{Config: cfg, streams: streams.NewRegistry(), processes: make(map[uint64]*running)}
 	a.server = rpc.NewServer(protocol.ServiceName, map[string]rpc.Method{
 		"Ping":     rpc.Unary(a.ping),
 		"Info":     rpc.Unary(a.info),

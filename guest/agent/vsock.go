@@ -38,8 +38,6 @@ func (a *Agent) serveVsock(prepared chan<- struct{}) error {
 	failed := make(chan error, 2)
 	go func() { failed <- a.ServeCalls(hostOnly{calls}) }()
 	go func() { failed <- a.ServeStreams(hostOnly{bytes}) }()
-	<-a.pinged
-	started.Mark("pinged")
 	a.prepare(prepared)
 	return <-failed
 }
