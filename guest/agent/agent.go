@@ -49,6 +49,8 @@ type Agent struct {
 	Config
 	streams *streams.Registry
 	server  *rpc.Server
+	wanted  chan struct{} // closed with the first call
+	want    func()        // closes wanted
 
 	mu        sync.Mutex
 	processes map[uint64]*running // nil while it is being started
@@ -58,7 +60,10 @@ type Agent struct {
 
 // New returns an agent.
 func New(cfg Config) *Agent {
-	a := &Agent{Config: cfg, streams: streams.NewRegistry(), processes: make(map[uint64]*running)}
+	a := &Agent{
+		Config: cfg, streams: streams.NewRegistry(), wanted: make(chan struct{}), processes: make(map[uint64]*running),
+	}
+	a.want = sync.OnceFunc(func() { close(a.wanted) })
 	a.server = rpc.NewServer(protocol.ServiceName, map[string]rpc.Method{
 		"Ping":     rpc.Unary(a.ping),
 		"Info":     rpc.Unary(a.info),
@@ -86,6 +91,7 @@ func (a *Agent) Close() error {
 
 // prepared waits until the guest is ready for more than a ping.
 func (a *Agent) prepared(ctx context.Context) error {
+	a.want()
 	if a.Prepared == nil {
 		return nil
 	}

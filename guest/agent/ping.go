@@ -32,5 +32,6 @@ func (a *Agent) ping(_ context.Context, req *rpc.PingRequest) (rpc.Response, err
 		}
 	}
 	resp.SinceStart = uint64(started.Since())
+	a.want()
 	return resp, nil
 }

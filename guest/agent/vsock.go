@@ -18,8 +18,10 @@ import (
 	"arcbox.dev/guest/protocol"
 )
 
-// readyWait is how long the host may take to accept the ready record's connection.
-const readyWait = 5 * time.Second
+const (
+	readyWait = 5 * time.Second        // for the host to accept the ready record's connection
+	pingWait  = 100 * time.Millisecond // for its first ping
+)
 
 // serveVsock tells the host as soon as it can connect, and gets ready to answer
 // while the host does.
@@ -38,6 +40,14 @@ func (a *Agent) serveVsock(prepared chan<- struct{}) error {
 	failed := make(chan error, 2)
 	go func() { failed <- a.ServeCalls(hostOnly{calls}) }()
 	go func() { failed <- a.ServeStreams(hostOnly{bytes}) }()
+	// The host is about to ping, and a guest may have one CPU: what the ping does not
+	// need waits for it, but not for a host that never does.
+	select {
+	case <-a.wanted:
+	case <-time.After(pingWait):
+	case err := <-failed:
+		return err
+	}
 	a.prepare(prepared)
 	return <-failed
 }

@@ -7,7 +7,6 @@ package boot
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,15 +18,15 @@ const ModuleList = "/etc/arcbox/modules"
 // LoadModules loads what the file names. No such file is no error, nor is a module
 // that is loaded; one that cannot be loaded does not keep the others from it.
 func LoadModules(list string) error {
-	text, err := os.ReadFile(list)
-	if errors.Is(err, os.ErrNotExist) {
+	text, err := read(list)
+	if err == unix.ENOENT {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading list of modules: %w", err)
 	}
 	var errs []error
-	for path := range strings.FieldsSeq(string(text)) {
+	for path := range strings.FieldsSeq(text) {
 		if err := loadModule(path); err != nil {
 			errs = append(errs, fmt.Errorf("loading module %s: %w", path, err))
 		}

@@ -6,7 +6,6 @@ package boot
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -53,11 +52,35 @@ func CatchPowerButton() error {
 
 // Parameter returns the value of a kernel parameter, "" if it is not there.
 func Parameter(name string) (string, error) {
-	line, err := os.ReadFile("/proc/cmdline")
+	line, err := read("/proc/cmdline")
 	if err != nil {
 		return "", fmt.Errorf("reading kernel parameters: %w", err)
 	}
-	return parameter(string(line), name), nil
+	return parameter(line, name), nil
+}
+
+// read reads a small file. It is part of every start, and does with fewer system
+// calls than package os.
+func read(path string) (string, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(fd)
+	var text []byte
+	buf := make([]byte, 4096)
+	for {
+		n, err := unix.Read(fd, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if text = append(text, buf[:n]...); n < len(buf) {
+			return string(text), nil // what these files have comes in one piece
+		}
+	}
 }
 
 // parameter returns the last value, which is the one that counts for the kernel.

@@ -44,12 +44,8 @@ func TestCapabilitySet(t *testing.T) {
 		_, err := capabilitySet([]string{name}, nil)
 		require.Equal(t, process.KindInvalid, process.KindOf(err), name)
 	}
-	require.Len(t, capabilities, 41, "one for each bit")
-	var all uint64
-	for _, bit := range capabilities {
-		all |= 1 << bit
-	}
-	require.EqualValues(t, allCapabilities, all)
+	require.Len(t, capabilities, 41)
+	require.NotContains(t, capabilities, "", "each number has a name")
 }
 
 func TestVerdict(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 // Reaper starts children and collects their statuses.
 type Reaper struct {
 	orphans bool
+	begin   func() // starts the reaping of orphans, once
 	stop    chan struct{}
 	stopped sync.WaitGroup
 
@@ -30,18 +31,18 @@ type Reaper struct {
 }
 
 // NewReaper returns a Reaper. With orphans it waits for all children that this
-// process has, its own and those it inherits, as an init must; nothing else may
-// wait for children then. Without, it waits for those that it starts.
+// process has, its own and those it inherits from them, as an init must; nothing
+// else may wait for children then. Without, it waits for those that it starts.
 func NewReaper(orphans bool) *Reaper {
 	r := &Reaper{orphans: orphans, stop: make(chan struct{}), children: make(map[int]*Child)}
-	if orphans {
+	r.begin = sync.OnceFunc(func() {
 		ended := make(chan os.Signal, 1)
 		signal.Notify(ended, unix.SIGCHLD)
 		r.stopped.Go(func() {
 			defer signal.Stop(ended)
 			r.reapOn(ended)
 		})
-	}
+	})
 	return r
 }
 
@@ -69,6 +70,9 @@ func (r *Reaper) Start(path string, argv []string, attr *syscall.ProcAttr) (*Chi
 	}
 	c := &Child{pidfd: -1, done: make(chan struct{})}
 	attr.Sys.PidFD = &c.pidfd
+	if r.orphans {
+		r.begin()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pid, err := syscall.ForkExec(path, argv, attr)
