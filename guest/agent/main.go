@@ -46,6 +46,7 @@ func Main(version string) {
 // bringUp does what has to come before serving, and returns the name of the console
 // port to serve on, if it is not vsock.
 func bringUp() (port string, err error) {
+	complain(boot.CatchPowerButton()) // first, since until then the button reboots
 	complain(boot.SettleRoot())
 	if err := boot.MountProc(); err != nil {
 		return "", err

@@ -22,7 +22,6 @@ const buttonGrace = 5 * time.Second
 func (a *Agent) catchPowerButton() {
 	pressed := make(chan os.Signal, 1)
 	signal.Notify(pressed, unix.SIGINT, unix.SIGPWR)
-	complain(boot.CatchPowerButton())
 	go func() {
 		<-pressed
 		complain(a.end(buttonGrace, false))

@@ -82,6 +82,7 @@ type jailSpec struct {
 	Files       []file   // small files of the jail's own
 	Memory      uint64   // bytes that the memory file may take
 	MemoryDir   string   // ConfineLandlock: the folder for the memory file
+	CPU         int      // the CPU to stay on; -1 for any
 	Program     string   // path as the jail sees it; empty only tries the jail
 	Args        []string // with argv[0]
 	Env         []string
@@ -239,7 +240,9 @@ func probeJail(ctx context.Context, want Confinement) (conf Confinement, fallbac
 		return "", "", err
 	}
 	defer null.Close()
-	empty := func(Confinement) (jailSpec, error) { return jailSpec{Root: dir, MemoryDir: dir, Memory: 1 << 20}, nil }
+	empty := func(Confinement) (jailSpec, error) {
+		return jailSpec{Root: dir, MemoryDir: dir, Memory: 1 << 20, CPU: -1}, nil
+	}
 	j, fallback, err := startJail(ctx, want, empty, null)
 	if err != nil {
 		return "", "", err

@@ -78,6 +78,9 @@ func lockIn(spec *jailSpec) error {
 	if err := dropRights(spec); err != nil {
 		return err
 	}
+	if err := pin(0, spec.CPU); err != nil {
+		return fmt.Errorf("choosing a CPU: %w", err)
+	}
 	// UML maps its memory at fixed addresses, and saves page tables where the rest does not move.
 	const addrNoRandomize = 0x0040000 // personality(2)
 	if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, addrNoRandomize, 0, 0); errno != 0 {

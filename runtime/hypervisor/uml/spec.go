@@ -31,7 +31,7 @@ const memorySlack = 16 << 20
 // spec describes the jail and what runs in it. Without a root of its own
 // (ConfineLandlock) everything is at the host's paths.
 func (m *machine) spec(conf Confinement) (jailSpec, error) {
-	spec := jailSpec{Root: filepath.Join(m.cfg.Dir, "root"), Memory: m.cfg.Memory + memorySlack}
+	spec := jailSpec{Root: filepath.Join(m.cfg.Dir, "root"), Memory: m.cfg.Memory + memorySlack, CPU: m.cpu}
 	ownRoot := conf != ConfineLandlock
 	at := func(source, inJail string) string { // binds source and returns where the jail sees it
 		if !ownRoot {

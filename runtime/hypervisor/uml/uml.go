@@ -97,7 +97,7 @@ func (h *Hypervisor) Create(ctx context.Context, cfg hypervisor.Config) (hypervi
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	vm := &machine{cfg: cfg, jail: h.Jail, log: log.With("vm", cfg.ID), console: newConsole(), done: make(chan struct{})}
+	vm := &machine{cfg: cfg, jail: h.Jail, log: log.With("vm", cfg.ID), console: newConsole(), cpu: pickCPU(), done: make(chan struct{})}
 	if err := vm.prepare(); err != nil {
 		vm.Close()
 		return nil, err

@@ -31,6 +31,7 @@ type machine struct {
 	console *console
 	devices []*served
 	vsock   *vsock.Device // nil without one
+	cpu     int           // of the host, where the guest begins; -1 for any
 	done    chan struct{} // closed when the kernel process is gone and exit is set
 
 	mu      sync.Mutex
@@ -75,6 +76,7 @@ func (m *machine) Start(ctx context.Context) error {
 	m.proc = proc
 	m.marks = append(m.marks, events.Mark{Name: events.VMMUp, At: events.Now()})
 	go m.reap(r, log)
+	go m.balance(proc.cmd.Process.Pid, m.cpu)
 	return nil
 }
 
