@@ -46,7 +46,7 @@ func Main(version string) {
 // bringUp does what has to come before serving, and returns the name of the console
 // port to serve on, if it is not vsock.
 func bringUp() (port string, err error) {
-	complain(boot.CatchPowerButton()) // first, since until then the button reboots
+	complain(catchPowerButton()) // first, since until then the button reboots
 	complain(boot.SettleRoot())
 	if err := boot.MountProc(); err != nil {
 		return "", err
@@ -96,7 +96,7 @@ func (a *Agent) prepare(done chan<- struct{}) {
 	complain(boot.SetLimits())
 	started.Mark("prepared")
 	close(done)
-	a.catchPowerButton()
+	a.obeyPowerButton()
 	time.AfterFunc(settleAfter, func() {
 		debug.SetGCPercent(gcPercent)
 		debug.FreeOSMemory()

@@ -18,12 +18,20 @@ import (
 // button is pressed.
 const buttonGrace = 5 * time.Second
 
-// catchPowerButton has the guest shut down in good order when the host presses it.
-func (a *Agent) catchPowerButton() {
-	pressed := make(chan os.Signal, 1)
-	signal.Notify(pressed, unix.SIGINT, unix.SIGPWR)
+// powerButton is where presses of it arrive.
+var powerButton = make(chan os.Signal, 1)
+
+// catchPowerButton takes the button over from the kernel, which would restart at
+// once. The signal is caught before: of one that is not, Go's runtime would end.
+func catchPowerButton() error {
+	signal.Notify(powerButton, unix.SIGINT, unix.SIGPWR)
+	return boot.CatchPowerButton()
+}
+
+// obeyPowerButton has the guest shut down in good order once it was pressed.
+func (a *Agent) obeyPowerButton() {
 	go func() {
-		<-pressed
+		<-powerButton
 		complain(a.end(buttonGrace, false))
 	}()
 }
