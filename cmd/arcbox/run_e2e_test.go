@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"fmt"
@@ -312,4 +313,44 @@ func (s *screen) expect(t *testing.T, text string) {
 		defer s.mu.Unlock()
 		t.Fatalf("the terminal does not show %q but %q", text, s.text)
 	}
+}
+
+// TestHang: a guest that stands still is named while it does, and is not ended.
+func TestHang(t *testing.T) {
+	p := newPlace(t)
+	require.NoError(t, p.arcbox("run", p.busybox(), "true").Run()) // the driver was probed and named
+	cmd := p.arcbox("run", "-i", p.busybox(), "sh", "-c", "echo up; read x; echo $x")
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	errs, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	_, err = io.ReadFull(out, make([]byte, 3))
+	require.NoError(t, err)
+	var kernels []int
+	for _, m := range family(cmd.Process.Pid) {
+		if m.name == "linux" {
+			kernels = append(kernels, m.pid)
+		}
+	}
+	require.NotEmpty(t, kernels)
+	require.NoError(t, syscall.Kill(kernels[0], syscall.SIGSTOP))
+	lines := bufio.NewReader(errs)
+	line, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	require.Regexp(t, `^arcbox: the guest has not answered for \d+s and seems to hang`, line)
+	require.NoError(t, syscall.Kill(kernels[0], syscall.SIGCONT))
+	for !strings.Contains(line, "answers again") {
+		line, err = lines.ReadString('\n')
+		require.NoError(t, err)
+	}
+	_, err = io.WriteString(in, "went on\n")
+	require.NoError(t, err)
+	rest, err := io.ReadAll(out)
+	require.NoError(t, err)
+	require.Equal(t, "went on\n", string(rest))
+	require.NoError(t, cmd.Wait())
+	p.requireNothingLeft()
 }

@@ -11,7 +11,7 @@ import (
 
 // WatchInterval is how often Watch asks the agent for a sign of life, and how long
 // it waits for one.
-const WatchInterval = 15 * time.Second
+const WatchInterval = 10 * time.Second
 
 // Watch asks the agent for a sign of life at each interval until ctx or the VM
 // ends. When it does not answer within another interval, hangs is called with the

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"arcbox.dev/runtime/errdefs"
+	"arcbox.dev/runtime/hypervisor"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -162,4 +164,26 @@ func TestFilterRefusesForeignArchitectures(t *testing.T) {
 		unix.SYS_USERFAULTFD, unix.SYS_INIT_MODULE, unix.SYS_KEXEC_LOAD, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_SETUID} {
 		require.NotContains(t, allowed, forbidden)
 	}
+}
+
+// TestMemoryFolder: without a file system of the jail's own, the memory file goes
+// where TMPDIR says, if there is room.
+func TestMemoryFolder(t *testing.T) {
+	base := t.TempDir()
+	t.Setenv("TMPDIR", base)
+	m := &machine{cfg: hypervisor.Config{Memory: 64 << 20}}
+	require.NoError(t, m.makeMemoryDir())
+	require.Equal(t, base, filepath.Dir(m.tempDir))
+	info, err := os.Stat(m.tempDir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+
+	m = &machine{cfg: hypervisor.Config{Memory: 1 << 50}}
+	err = m.makeMemoryDir()
+	require.ErrorIs(t, err, errdefs.ErrExhausted)
+	require.Regexp(t, `do not fit into the \d+ MiB that .* has left \(.*TMPDIR.*\)$`, err.Error())
+	require.Empty(t, m.tempDir)
+
+	t.Setenv("TMPDIR", filepath.Join(base, "none"))
+	require.ErrorIs(t, m.makeMemoryDir(), errdefs.ErrNotFound)
 }
