@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 BIN     := $(CURDIR)/bin
 COMMIT  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.commit=$(COMMIT)
+LDFLAGS := -s -w -X main.commit=$(COMMIT) -X main.version=$(COMMIT)
 GOFLAGS_BUILD := -trimpath -ldflags '$(LDFLAGS)'
 
 .PHONY: help
