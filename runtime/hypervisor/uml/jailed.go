@@ -208,11 +208,13 @@ func setLimits() error {
 
 // dropRights gives up every capability, for good, and root's user id.
 func dropRights(spec *jailSpec) error {
-	if spec.Confinement != ConfineLandlock {
-		for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
-			if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && err != unix.EINVAL {
-				return fmt.Errorf("dropping capability %d: %w", c, err)
-			}
+	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
+		if err == unix.EPERM && spec.Confinement == ConfineLandlock {
+			break // an ordinary user has none to drop
+		}
+		if err != nil && err != unix.EINVAL { // of one that this kernel does not know
+			return fmt.Errorf("dropping capability %d: %w", c, err)
 		}
 	}
 	if spec.Confinement == ConfineUser {
