@@ -214,6 +214,7 @@ func (j *jailed) kill() {
 		return
 	}
 	all := host.Descendants(j.cmd.Process.Pid)
+	unix.Kill(-j.cmd.Process.Pid, unix.SIGKILL) // also those whose parent is gone already
 	for _, pid := range all {
 		unix.Kill(pid, unix.SIGKILL)
 	}

@@ -28,7 +28,7 @@ var allowed = []uint32{
 	unix.SYS_SETSOCKOPT, unix.SYS_GETSOCKOPT, unix.SYS_SHUTDOWN,
 	unix.SYS_EPOLL_CREATE, unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EVENTFD2, unix.SYS_SIGNALFD4,
 	unix.SYS_TIMER_CREATE, unix.SYS_TIMER_DELETE, unix.SYS_SIGALTSTACK, unix.SYS_RT_SIGPENDING, unix.SYS_RT_SIGTIMEDWAIT,
-	unix.SYS_TGKILL, unix.SYS_TKILL, unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_VFORK, unix.SYS_FORK,
+	unix.SYS_TGKILL, unix.SYS_TKILL, unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_FORK,
 	unix.SYS_EXECVE, unix.SYS_ARCH_PRCTL, unix.SYS_PRCTL, unix.SYS_MODIFY_LDT, unix.SYS_SET_TID_ADDRESS,
 	unix.SYS_SET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_GETRANDOM, unix.SYS_UNAME, unix.SYS_PERSONALITY,
 	unix.SYS_GETPID, unix.SYS_GETPPID, unix.SYS_GETTID, unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID,
@@ -50,8 +50,12 @@ const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUT
 	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
 // filter is the classic BPF program: an unknown architecture ends the process,
-// allowed calls pass, sockets are Unix ones, clone makes no namespaces (clone3
+// allowed calls pass, sockets are Unix ones, clone makes processes and nothing else (clone3
 // hides its flags behind a pointer and is not there), all else fails with EPERM.
+//
+// Of processes that share memory only threads are made: a packaged kernel starts
+// helpers for host devices that it is not given (ubd's files, pseudo-terminals),
+// which neither a death signal nor ptrace would end with it. It does without them.
 //
 // After a panic UML sends itself SIGABRT until it is dead, which the first process
 // of a PID namespace never is (pid_namespaces(7)): the filter ends it at the first.
@@ -81,9 +85,11 @@ func filter() []unix.SockFilter {
 		p = append(p, jump(equal, nr, 0, 1), allow)
 	}
 	return append(p,
-		jump(equal, unix.SYS_CLONE, 0, 4),
+		jump(equal, unix.SYS_CLONE, 0, 6),
 		stmt(load, offArg0),
-		jump(bits, newNamespaces, 0, 1),
+		jump(bits, newNamespaces, 2, 0),
+		jump(bits, unix.CLONE_THREAD, 2, 0),
+		jump(bits, unix.CLONE_VM, 0, 1),
 		refuse(unix.EPERM),
 		allow,
 		jump(equal, unix.SYS_KILL, 0, 4),
