@@ -122,15 +122,13 @@ func (p place) requireNothingLeft() {
 	require.Empty(p.t, shm)
 }
 
-// processes lists those with the place's home in their environment, and the
-// kernels that descend from them.
+// processes lists those with the place's home in their environment: arcbox and
+// arcbox-vmm. A kernel has another environment; TestKilled follows those by family.
 func (p place) processes() (found []string) {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, d := range dirs {
 		env, err := os.ReadFile(filepath.Join(d, "environ"))
 		cmdline, _ := os.ReadFile(filepath.Join(d, "cmdline"))
-		root, _ := os.Readlink(filepath.Join(d, "root"))
-		_ = root
 		if err == nil && strings.Contains(string(env), "HOME="+p.home+"\x00") && len(cmdline) > 0 {
 			found = append(found, strings.ReplaceAll(string(cmdline), "\x00", " "))
 		}

@@ -28,7 +28,6 @@ func (m *machine) Pause(ctx context.Context) error {
 	if err := m.signalLocked(unix.SIGSTOP); err != nil {
 		return fmt.Errorf("pausing: %w", err)
 	}
-	m.paused = true
 	main := m.proc.cmd.Process.Pid
 	for {
 		running := 0
@@ -63,7 +62,6 @@ func (m *machine) Resume(context.Context) error {
 	if err := m.signalLocked(unix.SIGCONT); err != nil {
 		return fmt.Errorf("resuming: %w", err)
 	}
-	m.paused = false
 	return nil
 }
 

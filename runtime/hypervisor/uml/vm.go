@@ -36,7 +36,6 @@ type machine struct {
 
 	mu      sync.Mutex
 	proc    *jailed // nil before Start
-	paused  bool
 	killed  bool
 	closed  bool
 	tempDir string // ConfineLandlock: the memory file's folder

@@ -7,7 +7,6 @@ package xstate
 import (
 	"bytes"
 	"debug/elf"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,10 +22,4 @@ func TestLibraryExportsPtraceAlone(t *testing.T) {
 		writableCode = writableCode || p.Flags&(elf.PF_W|elf.PF_X) == elf.PF_W|elf.PF_X
 	}
 	require.False(t, writableCode)
-}
-
-func TestDump(t *testing.T) {
-	if p := os.Getenv("XSTATE_DUMP"); p != "" {
-		require.NoError(t, os.WriteFile(p, Library(), 0o755))
-	}
 }
