@@ -1,3 +1,3 @@
 module arcbox.dev/ci
 
-go 1.26
+go 1.26.0

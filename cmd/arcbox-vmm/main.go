@@ -10,10 +10,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 
 	"arcbox.dev/guest/kernel"
 	"arcbox.dev/runtime/errdefs"
@@ -24,6 +26,8 @@ import (
 )
 
 func main() {
+	// A profile of allocations costs memory; startProfile turns it on where it is wanted.
+	runtime.MemProfileRate = 0
 	if os.Args[0] == uml.JailName {
 		uml.Jailed()
 	}
@@ -97,13 +101,14 @@ func serve() error {
 	if err != nil {
 		return vmproc.Refuse(control, err)
 	}
-	vm, err := d.Create(context.Background(), settings.Config)
+	stopProfile, err := startProfile(settings)
 	if err != nil {
 		return vmproc.Refuse(control, err)
 	}
-	err = vmproc.Serve(control, vm)
-	if closeErr := vm.Close(); err == nil {
-		err = closeErr
+	vm, err := d.Create(context.Background(), settings.Config)
+	if err != nil {
+		return errors.Join(vmproc.Refuse(control, err), stopProfile())
 	}
-	return err
+	err = vmproc.Serve(control, vm)
+	return errors.Join(err, vm.Close(), stopProfile())
 }

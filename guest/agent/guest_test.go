@@ -135,7 +135,7 @@ func beGuest(dir string) {
 		}
 	}
 	if err == nil {
-		err = serve("test", "/proc/self/fd/3")
+		err = serve("test", "/proc/self/fd/3", nil)
 	}
 	fmt.Fprintln(os.Stderr, "guest:", err)
 	os.Exit(1)

@@ -6,6 +6,7 @@ package agent
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -24,8 +25,16 @@ const (
 	gcPercent   = 50                     // the heap is small, and the guest's memory is dear
 )
 
-// Main is the agent's program. It does not return.
-func Main(version string) {
+// Service is what an agent serves besides, on a vsock port of its own.
+type Service struct {
+	Port uint32
+	// Serve serves the host until the listener fails.
+	Serve func(net.Listener) error
+}
+
+// Main is the agent's program, with the services that further return, which are called
+// first of all. It does not return.
+func Main(version string, further ...func() Service) {
 	if os.Args[0] == container.InitName {
 		container.Init()
 	}
@@ -34,9 +43,13 @@ func Main(version string) {
 		os.Exit(1)
 	}
 	started.Mark("main")
+	var services []Service
+	for _, service := range further {
+		services = append(services, service())
+	}
 	port, err := bringUp()
 	if err == nil {
-		err = serve(version, port)
+		err = serve(version, port, services)
 	}
 	complain(err)
 	complain(boot.PowerOff(false))
@@ -58,7 +71,7 @@ func bringUp() (port string, err error) {
 
 // serve serves the host until that fails. What a ping does not need is done
 // meanwhile.
-func serve(version, port string) error {
+func serve(version, port string, services []Service) error {
 	prepared := make(chan struct{})
 	a := New(Config{
 		Version:  version,
@@ -69,7 +82,7 @@ func serve(version, port string) error {
 		Power:    power{},
 	})
 	if port == "" {
-		return a.serveVsock(prepared)
+		return a.serveVsock(prepared, services)
 	}
 	a.prepare(prepared)
 	return a.servePort(port)

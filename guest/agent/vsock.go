@@ -25,7 +25,7 @@ const (
 
 // serveVsock tells the host as soon as it can connect, and gets ready to answer
 // while the host does.
-func (a *Agent) serveVsock(prepared chan<- struct{}) error {
+func (a *Agent) serveVsock(prepared chan<- struct{}, services []Service) error {
 	calls, err := vsock.ListenContextID(unix.VMADDR_CID_ANY, protocol.RPCPort, nil)
 	if err != nil {
 		return fmt.Errorf("listening for calls: %w", err)
@@ -36,6 +36,9 @@ func (a *Agent) serveVsock(prepared chan<- struct{}) error {
 	bytes, err := vsock.ListenContextID(unix.VMADDR_CID_ANY, protocol.StreamPort, nil)
 	if err != nil {
 		return fmt.Errorf("listening for streams: %w", err)
+	}
+	for _, s := range services {
+		complain(s.start())
 	}
 	failed := make(chan error, 2)
 	go func() { failed <- a.ServeCalls(hostOnly{calls}) }()
@@ -50,6 +53,16 @@ func (a *Agent) serveVsock(prepared chan<- struct{}) error {
 	}
 	a.prepare(prepared)
 	return <-failed
+}
+
+// start serves the service. Without it the agent goes on.
+func (s Service) start() error {
+	l, err := vsock.ListenContextID(unix.VMADDR_CID_ANY, s.Port, nil)
+	if err != nil {
+		return fmt.Errorf("listening on port %d: %w", s.Port, err)
+	}
+	go func() { complain(s.Serve(hostOnly{l})) }()
+	return nil
 }
 
 // hostOnly accepts connections from the host. With the kernel's loopback transport

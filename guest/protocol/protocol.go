@@ -20,9 +20,10 @@ const Version = 1
 
 // Ports of vsock.
 const (
-	RPCPort    = 1024 // in the guest: the service Agent
-	StreamPort = 1025 // in the guest: byte streams
-	ReadyPort  = 1024 // on the host: the agent says that it serves
+	RPCPort     = 1024 // in the guest: the service Agent
+	StreamPort  = 1025 // in the guest: byte streams
+	ProfilePort = 1026 // in the guest: profiles of the agent, if it was built to keep them
+	ReadyPort   = 1024 // on the host: the agent says that it serves
 )
 
 // HostCID is the host's vsock context identifier (VMADDR_CID_HOST).

@@ -39,6 +39,9 @@ const consoleLevel = "loglevel=6"
 // modules are what the agent needs of a kernel that has modules.
 var modules = []string{"virtio_blk", "vmw_vsock_virtio_transport", "erofs", "overlay"}
 
+// File is a file of a guest's first root file system.
+type File = initramfs.File
+
 // BootConfig says which VM to boot.
 type BootConfig struct {
 	Driver string        // a driver's name; empty takes the first that works
@@ -46,6 +49,8 @@ type BootConfig struct {
 	CPUs   int           // 0 is DefaultCPUs
 	Memory uint64        // bytes; 0 is DefaultMemory
 	Disks  []hypervisor.Disk
+	// Files are what the guest's first root file system has beside the agent.
+	Files []File
 	// Cmdline is appended to the kernel's command line.
 	Cmdline []string
 	// Requested is when the user asked for it, on the clock of events.Now; 0 is now.
@@ -67,7 +72,7 @@ func (r *Runtime) Boot(ctx context.Context, cfg BootConfig) (*VM, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, initrd, err := r.guest(cfg.Kernel)
+	k, initrd, err := r.guest(cfg.Kernel, cfg.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -99,20 +104,26 @@ func (r *Runtime) driver(name string) (hypervisor.Hypervisor, error) {
 }
 
 // guest finds the kernel and makes the initramfs for it, or takes the one that was made.
-func (r *Runtime) guest(origin kernel.Origin) (kernel.Kernel, string, error) {
+func (r *Runtime) guest(origin kernel.Origin, files []File) (kernel.Kernel, string, error) {
 	k, err := kernel.Find(kernel.Options{Flavour: kernel.UML, Origin: origin, CacheDir: r.opts.Paths.Cache, ConfigDir: r.opts.Paths.Config})
 	if err != nil {
 		return k, "", guestError("finding a kernel", err)
 	}
+	initrd, err := r.initramfs(k, files)
+	return k, initrd, err
+}
+
+// initramfs makes the image with the agent, the kernel's modules and the files.
+func (r *Runtime) initramfs(k kernel.Kernel, files []File) (string, error) {
 	mods, err := k.Modules(modules...)
 	if err != nil {
-		return k, "", guestError("finding the kernel's modules", err)
+		return "", guestError("finding the kernel's modules", err)
 	}
-	initrd, err := initramfs.Cached(filepath.Join(r.opts.Paths.Cache, "initramfs"), initramfs.Spec{Init: r.opts.Agent, Modules: mods})
+	path, err := initramfs.Cached(filepath.Join(r.opts.Paths.Cache, "initramfs"), initramfs.Spec{Init: r.opts.Agent, Modules: mods, Files: files})
 	if err != nil {
-		return k, "", guestError("making the initramfs", err)
+		return "", guestError("making the initramfs", err)
 	}
-	return k, initrd, nil
+	return path, nil
 }
 
 // guestError gives the guest module's errors a class of the runtime's.

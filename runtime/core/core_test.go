@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"arcbox.dev/guest/kernel"
 	"arcbox.dev/runtime/errdefs"
 	"arcbox.dev/runtime/hypervisor"
 	"arcbox.dev/runtime/image"
+	"arcbox.dev/runtime/paths"
 	"github.com/stretchr/testify/require"
 )
 
@@ -67,6 +69,32 @@ func TestSweep(t *testing.T) {
 	require.Error(t, err)
 	require.NoError(t, live.remove())
 	require.NoDirExists(t, live.path)
+}
+
+// TestInitramfs: a guest has the files that its configuration names, and no other has them.
+func TestInitramfs(t *testing.T) {
+	agent := filepath.Join(t.TempDir(), "agent")
+	require.NoError(t, os.WriteFile(agent, []byte("the agent"), 0o755))
+	r, err := New(Options{Drivers: []hypervisor.Hypervisor{nil}, Agent: agent, Paths: paths.Paths{Cache: t.TempDir()}})
+	require.NoError(t, err)
+
+	bare, err := r.initramfs(kernel.Kernel{}, nil)
+	require.NoError(t, err)
+	more, err := r.initramfs(kernel.Kernel{}, []File{{Name: "/bin/more", Mode: 0o755, Content: []byte("and more")}})
+	require.NoError(t, err)
+	content := func(path string) string {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return string(data)
+	}
+	require.Contains(t, content(bare), "the agent")
+	require.NotContains(t, content(bare), "bin/more")
+	require.Contains(t, content(more), "the agent")
+	require.Contains(t, content(more), "bin/more\x00")
+	require.Contains(t, content(more), "and more")
+
+	_, err = r.initramfs(kernel.Kernel{}, []File{{Name: "../out", Content: []byte("x")}})
+	require.ErrorContains(t, err, `"../out" cannot be a name`)
 }
 
 func TestExitError(t *testing.T) {

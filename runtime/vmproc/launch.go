@@ -34,6 +34,9 @@ type Launcher struct {
 	VMM    string // path of arcbox-vmm
 	Driver string // the driver it is to use
 	Debug  bool   // have arcbox-vmm log details
+	// Profile is a folder in which each arcbox-vmm leaves profiles of itself when its
+	// VM has ended, in files vmm-ID.KIND.pprof; empty for none.
+	Profile string
 }
 
 // Name returns the driver's name.
@@ -61,7 +64,7 @@ func (l *Launcher) Probe(ctx context.Context) hypervisor.Report {
 // Create starts an arcbox-vmm for the VM. The process ends the VM and itself when
 // this process goes away, however it does.
 func (l *Launcher) Create(ctx context.Context, cfg hypervisor.Config) (hypervisor.VirtualMachine, error) {
-	settings, err := json.Marshal(Settings{Driver: l.Driver, Config: cfg, Debug: l.Debug})
+	settings, err := json.Marshal(Settings{Driver: l.Driver, Config: cfg, Debug: l.Debug, Profile: l.Profile})
 	if err != nil {
 		return nil, err
 	}

@@ -19,9 +19,10 @@ import (
 
 // Settings is what arcbox-vmm reads from its configuration pipe.
 type Settings struct {
-	Driver string            `json:"driver"`
-	Config hypervisor.Config `json:"config"`
-	Debug  bool              `json:"debug,omitempty"`
+	Driver  string            `json:"driver"`
+	Config  hypervisor.Config `json:"config"`
+	Debug   bool              `json:"debug,omitempty"`
+	Profile string            `json:"profile,omitempty"` // as in Launcher
 }
 
 // ReadSettings reads the configuration that a Launcher wrote.

@@ -57,6 +57,9 @@ func fakeVMM() {
 	vm := &fakeVM{done: make(chan struct{})}
 	Serve(control, vm)
 	os.WriteFile(filepath.Join(settings.Config.Dir, "closed"), nil, 0o600)
+	if settings.Profile != "" {
+		os.WriteFile(filepath.Join(settings.Profile, "vmm"), nil, 0o600)
+	}
 }
 
 // fakeVM echoes what is sent to port 7, and connects to the host when it is resumed.
@@ -331,6 +334,16 @@ func TestCloseEndsTheProcess(t *testing.T) {
 	require.NoError(t, vm.Close())
 	require.FileExists(t, filepath.Join(dir, "closed"), "the VMM saw its owner go")
 	require.NoError(t, vm.Close())
+}
+
+// TestProfileIsThereAfterClose: the VMM learns where its profiles go, and has written
+// them when the VM is closed.
+func TestProfileIsThereAfterClose(t *testing.T) {
+	profiles := t.TempDir()
+	vm, err := (&Launcher{VMM: "/proc/self/exe", Driver: "fake", Profile: profiles}).Create(within(t), hypervisor.Config{ID: "vm", Dir: t.TempDir()})
+	require.NoError(t, err)
+	require.NoError(t, vm.Close())
+	require.FileExists(t, filepath.Join(profiles, "vmm"))
 }
 
 // TestForeignFrames: what is not a frame ends the connection and nothing else.
