@@ -20,6 +20,7 @@ setup: ## install what `make demo` needs and the host lacks
 build: ## build everything into bin/
 	@mkdir -p $(BIN)
 	@CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o $(BIN)/ ./cmd/...
+	@CGO_ENABLED=0 go build -tags profile $(GOFLAGS_BUILD) -o $(BIN)/arcbox-agent-profile ./cmd/arcbox-agent
 	@go run ./runtime/image/build/pack hello $(BIN)/hello.tar $(BIN)/arcbox-hello
 
 .PHONY: demo
@@ -39,10 +40,26 @@ kernel: ## build the lean guest kernel once (some minutes); it is taken from the
 	@go run ./guest/kernel/build uml
 
 .PHONY: bench
-bench: ## measure a cold boot of each target, interleaved, and keep the raw samples
+bench: lab ## gate the working tree: measure it beside the last commit on main, and fail on a regression (minutes)
+	@$(BIN)/arcbox-bench compare --suite quick
+
+.PHONY: bench-ab
+bench-ab: lab ## the same beside another revision: make bench-ab BASE=rev
+	@[ -n "$(BASE)" ] || { echo 'say which revision to compare with: make bench-ab BASE=rev' >&2; exit 2; }
+	@$(BIN)/arcbox-bench compare --suite quick --base '$(BASE)'
+
+.PHONY: bench-full
+bench-full: lab ## measure everything on every target that is here, for the record (an hour)
+	@$(BIN)/arcbox-bench run --suite full
+
+.PHONY: bench-ci
+bench-ci: lab ## what CI looks at: a few samples of ArcBox and its nearest rivals (minutes)
+	@$(BIN)/arcbox-bench run --suite ci --out $(BIN)/ci-$(COMMIT)-$(shell date +%s).txt
+
+.PHONY: lab
+lab:
 	@ci/setup test
 	@$(MAKE) --no-print-directory build
-	@$(BIN)/arcbox-bench run boot
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser for FUZZTIME each (default 5m)

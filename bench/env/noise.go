@@ -23,6 +23,8 @@ type Noise struct {
 	Busy  float64 // share of all CPUs in use, 0 to 1
 	Steal float64 // share of all CPUs that a hypervisor below took away, 0 to 1
 	Swap  float64 // pages swapped in and out, a second
+	// Governor is how the CPUs' speed is chosen; "" where that is not known.
+	Governor string
 }
 
 // Measure watches the host for the window while the caller is idle.
@@ -43,7 +45,9 @@ func Measure(ctx context.Context, window time.Duration) (Noise, error) {
 	if err != nil {
 		return Noise{}, fmt.Errorf("reading the host's counters: %w", err)
 	}
-	return between(before, after, time.Since(start)), nil
+	n := between(before, after, time.Since(start))
+	n.Governor = governor()
+	return n, nil
 }
 
 // Reasons says, one line each, why times taken now are not to be trusted. A quiet
@@ -68,14 +72,18 @@ func (n Noise) String() string {
 	if reasons := n.Reasons(); len(reasons) > 0 {
 		verdict = "disturbed: " + strings.Join(reasons, ", ")
 	}
-	return fmt.Sprintf("%s (load %.2f, busy %.1f%%, steal %.1f%%, swap %.0f/s)",
-		verdict, n.Load1, 100*n.Busy, 100*n.Steal, n.Swap)
+	figures := fmt.Sprintf("load %.2f, busy %.1f%%, steal %.1f%%, swap %.0f/s", n.Load1, 100*n.Busy, 100*n.Steal, n.Swap)
+	if n.Governor != "" {
+		figures += ", governor " + n.Governor
+	}
+	return verdict + " (" + figures + ")"
 }
 
 // counters are the host's totals at one moment.
 type counters struct {
 	load1              float64
-	busy, steal, total uint64 // CPU time of all CPUs, in the kernel's ticks
+	cpus               int    // that are online
+	idle, steal, total uint64 // CPU time of all CPUs, in the kernel's ticks; a wait for a disk is idle too
 	swap               uint64 // pages
 }
 
@@ -84,8 +92,9 @@ type counters struct {
 func between(before, after counters, elapsed time.Duration) Noise {
 	n := Noise{Load1: after.load1}
 	if total := since(before.total, after.total); total > 0 {
-		n.Busy = float64(since(before.busy, after.busy)) / float64(total)
-		n.Steal = float64(since(before.steal, after.steal)) / float64(total)
+		idle, steal := since(before.idle, after.idle), since(before.steal, after.steal)
+		n.Busy = float64(since(idle+steal, total)) / float64(total)
+		n.Steal = float64(steal) / float64(total)
 	}
 	if s := elapsed.Seconds(); s > 0 {
 		n.Swap = float64(since(before.swap, after.swap)) / s

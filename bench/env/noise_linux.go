@@ -46,9 +46,9 @@ const (
 	columns   = 8
 )
 
-// cpuTotals reads the sum over all CPUs in /proc/stat.
+// cpuTotals reads the sum over all CPUs in /proc/stat, and how many there are.
 func cpuTotals(stat []byte) (counters, error) {
-	line, _, _ := strings.Cut(string(stat), "\n")
+	line, rest, _ := strings.Cut(string(stat), "\n")
 	f := strings.Fields(line)
 	if len(f) < 1+columns || f[0] != "cpu" {
 		return counters{}, fmt.Errorf("parsing /proc/stat: first line is %q", line)
@@ -62,11 +62,16 @@ func cpuTotals(stat []byte) (counters, error) {
 		c.total += ticks
 		switch i {
 		case colIdle, colIOWait:
+			c.idle += ticks
 		case colSteal:
 			c.steal += ticks
-		default:
-			c.busy += ticks
 		}
+	}
+	for line := range strings.Lines(rest) {
+		if !strings.HasPrefix(line, "cpu") {
+			break
+		}
+		c.cpus++
 	}
 	return c, nil
 }

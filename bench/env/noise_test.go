@@ -12,17 +12,17 @@ import (
 )
 
 func TestBetween(t *testing.T) {
-	before := counters{busy: 100, steal: 10, total: 1000, swap: 5}
+	before := counters{idle: 890, steal: 10, total: 1000, swap: 5}
 	for _, tc := range []struct {
 		name    string
 		after   counters
 		want    Noise
 		reasons int
 	}{
-		{"idle", counters{load1: 0.1, busy: 100, steal: 10, total: 1200, swap: 5}, Noise{Load1: 0.1}, 0},
-		{"busy", counters{busy: 150, steal: 10, total: 1200, swap: 5}, Noise{Busy: 0.25}, 1},
-		{"stolen", counters{busy: 100, steal: 20, total: 1200, swap: 5}, Noise{Steal: 0.05}, 1},
-		{"swapping", counters{busy: 100, steal: 10, total: 1200, swap: 1005}, Noise{Swap: 500}, 1},
+		{"idle", counters{load1: 0.1, idle: 1090, steal: 10, total: 1200, swap: 5}, Noise{Load1: 0.1}, 0},
+		{"busy", counters{idle: 1040, steal: 10, total: 1200, swap: 5}, Noise{Busy: 0.25}, 1},
+		{"stolen", counters{idle: 1080, steal: 20, total: 1200, swap: 5}, Noise{Steal: 0.05}, 1},
+		{"swapping", counters{idle: 1090, steal: 10, total: 1200, swap: 1005}, Noise{Swap: 500}, 1},
 		{"no time passed", before, Noise{}, 0},
 		{"counters jumped back", counters{}, Noise{}, 0},
 	} {
@@ -38,6 +38,7 @@ func TestNoiseString(t *testing.T) {
 	require.Equal(t, "quiet (load 0.50, busy 1.0%, steal 0.0%, swap 0/s)", Noise{Load1: 0.5, Busy: 0.01}.String())
 	require.Equal(t, "disturbed: other work uses 40 % of the CPUs (load 1.50, busy 40.0%, steal 0.0%, swap 0/s)",
 		Noise{Load1: 1.5, Busy: 0.4}.String())
+	require.Equal(t, "quiet (load 0.00, busy 0.0%, steal 0.0%, swap 0/s, governor powersave)", Noise{Governor: "powersave"}.String())
 }
 
 func TestMeasure(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 // Run is a stretch of samples taken under one configuration.
 type Run struct {
 	Config  map[string]string
+	Units   []Unit // those that the file describes, by name
 	Samples []Sample
 }
 
@@ -33,7 +34,9 @@ func Read(path string) (runs []Run, warnings []string, err error) {
 func parse(data []byte, path string) (runs []Run, warnings []string) {
 	// A last line without its end was cut off: half a number is a number too.
 	data = data[:bytes.LastIndexByte(data, '\n')+1]
+	lines := bytes.Split(data, []byte("\n"))
 	reader := benchfmt.NewReader(bytes.NewReader(data), path)
+	var units []*benchfmt.UnitMetadata
 	for reader.Scan() {
 		switch rec := reader.Result().(type) {
 		case *benchfmt.Result:
@@ -41,14 +44,24 @@ func parse(data []byte, path string) (runs []Run, warnings []string) {
 			if len(runs) == 0 || !maps.Equal(runs[len(runs)-1].Config, config) {
 				runs = append(runs, Run{Config: config})
 			}
+			s := sample(rec)
+			if _, line := rec.Pos(); line >= 2 { // counted from 1
+				s.annotate(string(lines[line-2]))
+			}
 			last := &runs[len(runs)-1]
-			last.Samples = append(last.Samples, sample(rec))
+			last.Samples = append(last.Samples, s)
+		case *benchfmt.UnitMetadata:
+			units = append(units, rec)
 		case *benchfmt.SyntaxError:
 			warnings = append(warnings, rec.Error())
 		}
 	}
 	if err := reader.Err(); err != nil { // a line longer than the reader takes
 		warnings = append(warnings, err.Error())
+	}
+	described := unitsOf(units)
+	for i := range runs {
+		runs[i].Units = described
 	}
 	return runs, warnings
 }

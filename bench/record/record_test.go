@@ -61,13 +61,18 @@ var about = About{
 }
 
 var samples = []Sample{
-	{"Boot/target=uml/kernel=lean", 1, []Value{{123456789, "vmm_up-ns"}, {213456789.5, "agent_ready-ns"}}},
-	{"IdleMemory/target=uml", 1, []Value{{43 << 20, "pss-bytes"}}},
+	{Name: "Boot/target=uml/kernel=lean", Iters: 1, Values: []Value{{123456789, "vmm_up-ns"}, {213456789.5, "agent_ready-ns"}}},
+	{Name: "IdleMemory/target=uml", Iters: 1, Values: []Value{{43 << 20, "pss-bytes"}}},
+}
+
+var units = []Unit{
+	{Name: "pss-bytes", Better: "lower", Floor: 0.03, Slack: 1 << 19},
+	{Name: "vmm_up-ns", Better: "lower"},
 }
 
 func TestWriteThenRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "host", "boot.txt")
-	w, err := Create(path, about.Config(), []Unit{{"vmm_up-ns", "lower"}})
+	w, err := Create(path, about.Config(), units)
 	require.NoError(t, err)
 	require.Equal(t, path, w.Path())
 	require.NoError(t, w.Write(samples[0]))
@@ -85,6 +90,7 @@ func TestWriteThenRead(t *testing.T) {
 		want[c.Key] = c.Value
 	}
 	require.Equal(t, want, runs[0].Config)
+	require.Equal(t, units, runs[0].Units)
 	require.NoError(t, w.Close())
 
 	_, err = Create(path, nil, nil)
@@ -96,13 +102,13 @@ func TestWriteRefuses(t *testing.T) {
 	require.NoError(t, err)
 	defer w.Close()
 	for name, s := range map[string]Sample{
-		"no name":      {"", 1, []Value{{1, "ns"}}},
-		"spaced name":  {"a b", 1, []Value{{1, "ns"}}},
-		"no value":     {"a", 1, nil},
-		"no unit":      {"a", 1, []Value{{1, ""}}},
-		"spaced unit":  {"a", 1, []Value{{1, "n s"}}},
-		"not a number": {"a", 1, []Value{{math.NaN(), "ns"}}},
-		"infinite":     {"a", 1, []Value{{math.Inf(1), "ns"}}},
+		"no name":      {Name: "", Iters: 1, Values: []Value{{1, "ns"}}},
+		"spaced name":  {Name: "a b", Iters: 1, Values: []Value{{1, "ns"}}},
+		"no value":     {Name: "a", Iters: 1, Values: nil},
+		"no unit":      {Name: "a", Iters: 1, Values: []Value{{1, ""}}},
+		"spaced unit":  {Name: "a", Iters: 1, Values: []Value{{1, "n s"}}},
+		"not a number": {Name: "a", Iters: 1, Values: []Value{{math.NaN(), "ns"}}},
+		"infinite":     {Name: "a", Iters: 1, Values: []Value{{math.Inf(1), "ns"}}},
 	} {
 		require.Error(t, w.Write(s), name)
 	}
@@ -114,8 +120,18 @@ func TestWriteRefuses(t *testing.T) {
 		require.Error(t, err, name)
 		require.NoFileExists(t, path)
 	}
-	_, err = Create(filepath.Join(t.TempDir(), "f"), nil, []Unit{{"ns", "nicer"}})
-	require.Error(t, err)
+	for name, u := range map[string]Unit{
+		"neither better": {Name: "ns", Better: "nicer"},
+		"spaced unit":    {Name: "n s", Better: "lower"},
+		"no name":        {Better: "lower"},
+		"negative floor": {Name: "ns", Better: "lower", Floor: -0.1},
+		"negative slack": {Name: "ns", Better: "lower", Slack: -1},
+	} {
+		path := filepath.Join(t.TempDir(), "f")
+		_, err := Create(path, nil, []Unit{u})
+		require.Error(t, err, name)
+		require.NoFileExists(t, path)
+	}
 }
 
 func TestReadTornFile(t *testing.T) {
@@ -148,21 +164,6 @@ func TestReadSeveralRuns(t *testing.T) {
 	require.Empty(t, warnings)
 	require.Len(t, runs, 2)
 	require.Equal(t, "a", runs[0].Config["pkg"])
-	require.Equal(t, []Sample{{"A-8", 1000, []Value{{5, "ns/op"}}}}, runs[0].Samples)
+	require.Equal(t, []Sample{{Name: "A-8", Iters: 1000, Values: []Value{{5, "ns/op"}}}}, runs[0].Samples)
 	require.Len(t, runs[1].Samples, 2)
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte("host: h\n\nBenchmarkA/k=v 1 100 a-ns 5 B\n"))
-	f.Add([]byte("BenchmarkA 1 NaN a-ns\nBenchmark 1\nUnit a-ns better=lower\n"))
-	f.Add([]byte("Unit a better=lower\nUnit a better=higher\nBenchmarkX -1 1e999 x\n"))
-	f.Add([]byte("key:\nkey: \x00\xff\nBenchmark/=/ 9999999999999999999 1 x"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		runs, _ := parse(data, "fuzz")
-		for _, r := range runs {
-			if len(r.Samples) == 0 {
-				t.Error("a run without samples")
-			}
-		}
-	})
 }

@@ -21,7 +21,11 @@ type About struct {
 	Date    time.Time // of its start
 	Seed    uint64    // of the order in which the samples were taken
 	Noise   string    // what the noise check before it said
-	Systems []Label   // the systems measured: name and version
+	Pinning string    // which CPUs the lab and what it measures were kept on
+	// Kind tells runs that are for something else from those whose figures stand for
+	// themselves: "compare", "calibrate"; "" is one of these.
+	Kind    string
+	Systems []Label // the systems measured: name and version
 }
 
 // SystemPrefix begins the keys of the lines that tell a measured system's version.
@@ -44,6 +48,11 @@ func (a About) Config() []Label {
 		{"date", a.Date.UTC().Format(time.RFC3339)},
 		{"seed", strconv.FormatUint(a.Seed, 10)},
 		{"noise", a.Noise},
+	}
+	for _, c := range []Label{{"pinning", a.Pinning}, {"kind", a.Kind}} {
+		if c.Value != "" {
+			config = append(config, c)
+		}
 	}
 	for _, s := range a.Systems {
 		config = append(config, Label{SystemPrefix + s.Key, s.Value})

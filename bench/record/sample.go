@@ -25,6 +25,12 @@ type Sample struct {
 	Name   string // "Boot/target=uml/kernel=lean"; see Name
 	Iters  int    // runs that the values are averaged over; 1 for a raw sample
 	Values []Value
+
+	// Round is the round of the run in which it was taken, counted from 1; 0 is
+	// unknown. Samples of one round were taken close together.
+	Round int
+	// Disturbed says what else the machine was busy with meanwhile; "" is nothing.
+	Disturbed string
 }
 
 // Value is one measured value.
@@ -36,10 +42,15 @@ type Value struct {
 // Label is a key and its value: one dimension of a name, or one configuration line.
 type Label struct{ Key, Value string }
 
-// Unit says what a value of a unit means.
+// Unit says what a value of a unit means, and which change of it matters.
 type Unit struct {
 	Name   string // as in Value.Unit
 	Better string // "lower" or "higher"
+	// Floor is the smallest relative change that matters: 0.05 is 5 %. A unit
+	// without one is shown and not gated.
+	Floor float64
+	// Slack is the smallest absolute change that matters, in the unit's own measure.
+	Slack float64
 }
 
 var (
@@ -96,6 +107,42 @@ func (s Sample) Value(unit string) (float64, bool) {
 	return 0, false
 }
 
+// annotation formats what is known about a sample rather than measured in it: a
+// remark on the line before it, which tools skip. It is "" where nothing is.
+func (s Sample) annotation() string {
+	var parts []string
+	if s.Round > 0 {
+		parts = append(parts, "round="+strconv.Itoa(s.Round))
+	}
+	if s.Disturbed != "" {
+		parts = append(parts, "disturbed="+strings.Join(strings.Fields(s.Disturbed), " "))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return annotationPrefix + strings.Join(parts, " ") + "\n"
+}
+
+// annotationPrefix begins an annotation. What disturbed a sample comes last, as it
+// may have spaces in it.
+const annotationPrefix = "#: "
+
+// annotate reads an annotation.
+func (s *Sample) annotate(line string) {
+	line, ok := strings.CutPrefix(line, annotationPrefix)
+	if !ok {
+		return
+	}
+	line, s.Disturbed, _ = strings.Cut(line, "disturbed=")
+	for part := range strings.FieldsSeq(line) {
+		if round, ok := strings.CutPrefix(part, "round="); ok {
+			if n, err := strconv.Atoi(round); err == nil && n > 0 {
+				s.Round = n
+			}
+		}
+	}
+}
+
 // line formats the sample. Values are plain decimals with all their digits.
 func (s Sample) line() ([]byte, error) {
 	if s.Name == "" || strings.ContainsAny(s.Name, " \t\r\n") {
@@ -104,7 +151,7 @@ func (s Sample) line() ([]byte, error) {
 	if len(s.Values) == 0 {
 		return nil, fmt.Errorf("recording a sample of %s: %w", s.Name, errNoUnit)
 	}
-	b := fmt.Appendf(nil, "Benchmark%s %d", s.Name, max(s.Iters, 1))
+	b := fmt.Appendf(nil, "%sBenchmark%s %d", s.annotation(), s.Name, max(s.Iters, 1))
 	for _, v := range s.Values {
 		if !unit.MatchString(v.Unit) {
 			return nil, fmt.Errorf("recording a sample of %s: bad unit %q", s.Name, v.Unit)

@@ -3,11 +3,15 @@
 package record
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Writer writes one run. Its methods may be called from any goroutine.
@@ -35,12 +39,54 @@ func Create(path string, config []Label, units []Unit) (*Writer, error) {
 		return nil, fmt.Errorf("creating the results file: %w", err)
 	}
 	w := &Writer{path: path, file: f}
-	if err := w.append(head); err != nil {
+	err = lock(f)
+	if err == nil {
+		err = w.append(head)
+	}
+	if err != nil {
 		f.Close()
 		os.Remove(path)
 		return nil, err
 	}
 	return w, nil
+}
+
+// Append goes on with a run whose writer has ended, however that was: half a line at
+// the end is cut off. While another writer has the file it is an error.
+func Append(path string) (*Writer, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("opening the results file: %w", err)
+	}
+	size, err := wholeLines(f)
+	if err == nil {
+		err = lock(f)
+	}
+	if err == nil {
+		err = f.Truncate(size)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("going on with results file %s: %w", path, err)
+	}
+	return &Writer{path: path, file: f, size: size}, nil
+}
+
+// wholeLines returns how many bytes of a file are lines with their ends.
+func wholeLines(f *os.File) (int64, error) {
+	data, err := io.ReadAll(f)
+	return int64(bytes.LastIndexByte(data, '\n') + 1), err
+}
+
+// lock makes this the one writer of a file.
+func lock(f *os.File) error {
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return errors.New("another run is writing it")
+		}
+		return fmt.Errorf("locking it: %w", err)
+	}
+	return nil
 }
 
 func header(config []Label, units []Unit) ([]byte, error) {
@@ -52,10 +98,11 @@ func header(config []Label, units []Unit) ([]byte, error) {
 		b = fmt.Appendf(b, "%s: %s\n", c.Key, c.Value)
 	}
 	for _, u := range units {
-		if !unit.MatchString(u.Name) || (u.Better != "lower" && u.Better != "higher") {
-			return nil, fmt.Errorf("recording the units: bad unit %+v", u)
+		line, err := u.line()
+		if err != nil {
+			return nil, err
 		}
-		b = fmt.Appendf(b, "Unit %s better=%s\n", u.Name, u.Better)
+		b = append(b, line...)
 	}
 	return append(b, '\n'), nil
 }

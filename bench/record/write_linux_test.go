@@ -74,3 +74,35 @@ func TestKilledWriter(t *testing.T) {
 	require.Empty(t, warnings)
 	require.GreaterOrEqual(t, len(runs[0].Samples), told)
 }
+
+// TestAppend: a run goes on where its file ends, and half a line does not stay.
+func TestAppend(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	w, err := Create(path, []Label{{"host", "h"}}, nil)
+	require.NoError(t, err)
+	require.NoError(t, w.Write(Sample{Name: "A", Iters: 1, Round: 1, Values: []Value{{1, "x-ns"}}}))
+	_, err = Append(path)
+	require.ErrorContains(t, err, "another run is writing it")
+	require.NoError(t, w.Close())
+
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString("BenchmarkA 1 99")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+
+	w, err = Append(path)
+	require.NoError(t, err)
+	require.NoError(t, w.Write(Sample{Name: "A", Iters: 1, Round: 2, Values: []Value{{2, "x-ns"}}}))
+	require.NoError(t, w.Close())
+	runs, warnings, err := Read(path)
+	require.NoError(t, err)
+	require.Empty(t, warnings)
+	require.Equal(t, []Sample{
+		{Name: "A", Iters: 1, Round: 1, Values: []Value{{1, "x-ns"}}},
+		{Name: "A", Iters: 1, Round: 2, Values: []Value{{2, "x-ns"}}},
+	}, runs[0].Samples)
+
+	_, err = Append(filepath.Join(t.TempDir(), "absent"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}

@@ -4,6 +4,8 @@ package report
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"golang.org/x/perf/benchunit"
@@ -11,19 +13,34 @@ import (
 	"arcbox.dev/bench/stats"
 )
 
-// Format shows a value in its unit: times in milliseconds, or seconds where they
-// are long, sizes in MiB, anything else with a prefix.
+// Format shows a value in its unit: times in milliseconds, or what fits where they
+// are long or very short, sizes in MiB or bytes, ratios in percent, counts as they are,
+// anything else with a prefix.
 func Format(value float64, unit string) string {
-	_, measure := split(unit)
+	_, measure := parts(unit)
 	switch measure {
 	case "ns":
-		if ms := value / 1e6; ms < 10_000 {
+		switch ms := value / 1e6; {
+		case ms >= 10_000:
+			return fmt.Sprintf("%.2f s", value/1e9)
+		case value > 0 && ms < 0.1:
+			return fmt.Sprintf("%.*f µs", decimals(value/1e3), value/1e3)
+		default:
 			return fmt.Sprintf("%.*f ms", decimals(ms), ms)
 		}
-		return fmt.Sprintf("%.2f s", value/1e9)
 	case "bytes", "B":
+		if math.Abs(value) < 1<<13 {
+			return strconv.FormatFloat(math.Round(value), 'f', -1, 64) + " B"
+		}
 		mib := value / (1 << 20)
 		return fmt.Sprintf("%.*f MiB", decimals(mib), mib)
+	case "ratio":
+		return fmt.Sprintf("%.1f %%", 100*value)
+	case "count":
+		if math.Abs(value) < 1e7 {
+			return strconv.FormatFloat(math.Round(value*10)/10, 'f', -1, 64)
+		}
+		return strings.TrimSpace(benchunit.Scale(value, benchunit.Decimal))
 	}
 	return strings.TrimSpace(benchunit.Scale(value, benchunit.ClassOf(unit)) + " " + measure)
 }
@@ -39,9 +56,9 @@ func decimals(v float64) int {
 	return 0
 }
 
-// split parts what is measured from its unit of measure: "agent_ready-ns" into
+// parts splits what is measured from its unit of measure: "agent_ready-ns" into
 // "agent_ready" and "ns", "ns/op" into "" and "ns/op".
-func split(unit string) (what, measure string) {
+func parts(unit string) (what, measure string) {
 	if i := strings.LastIndexByte(unit, '-'); i >= 0 {
 		return unit[:i], unit[i+1:]
 	}
@@ -50,10 +67,16 @@ func split(unit string) (what, measure string) {
 
 // Name says what is measured in a unit: "agent_ready" of "agent_ready-ns".
 func Name(unit string) string {
-	if what, _ := split(unit); what != "" {
+	if what, _ := parts(unit); what != "" {
 		return what
 	}
 	return unit
+}
+
+// MeasureOf is a unit's unit of measure: "ns" of "agent_ready-ns".
+func MeasureOf(unit string) string {
+	_, measure := parts(unit)
+	return measure
 }
 
 // cell shows a summary: the median and its interval.

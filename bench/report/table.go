@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-// Package report makes tables of recorded runs, and BENCHMARKS.md of all of them.
+// Package report makes tables of recorded runs and of what the gate found, and
+// BENCHMARKS.md of all runs.
 //
 // Every figure is a median with the interval that package stats gives it, beside
 // the number of samples; a document names the command, the commit, the host and
@@ -12,7 +13,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"arcbox.dev/bench/record"
 	"arcbox.dev/bench/stats"
@@ -20,8 +20,9 @@ import (
 
 // Table sums up one benchmark: a column for each set of labels, a row for each unit.
 type Table struct {
-	Base    string // of the benchmarks' names
-	Columns []string
+	Base    string   // of the benchmarks' names
+	Names   []string // full ones, a column each
+	Columns []string // what distinguishes them: "uml lean"
 	Rows    []Row
 }
 
@@ -67,7 +68,7 @@ func tableOf(base string, samples []record.Sample) (Table, error) {
 		}
 	}
 	slices.Sort(names) // the order of the samples is random
-	t := Table{Base: base}
+	t := Table{Base: base, Names: names}
 	for _, n := range names {
 		t.Columns = append(t.Columns, column(n))
 	}
@@ -125,8 +126,8 @@ func column(full string) string {
 	return strings.Join(values, " ")
 }
 
-// grid is the table as text, the heads first.
-func (t Table) grid() [][]string {
+// grid is a part of the table's rows as text, the heads first.
+func (t Table) grid(rows []Row) [][]string {
 	head := []string{t.Base}
 	for i, c := range t.Columns {
 		n := 0
@@ -136,7 +137,7 @@ func (t Table) grid() [][]string {
 		head = append(head, fmt.Sprintf("%s, n=%d", c, n))
 	}
 	grid := [][]string{head}
-	for _, r := range t.Rows {
+	for _, r := range rows {
 		line := []string{Name(r.Unit)}
 		for _, c := range r.Cells {
 			if c.N == 0 {
@@ -152,24 +153,45 @@ func (t Table) grid() [][]string {
 
 // Text writes the table for a terminal.
 func (t Table) Text(w io.Writer) error {
-	tab := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	for _, line := range t.grid() {
-		fmt.Fprintln(tab, strings.Join(line, "\t"))
-	}
-	if err := tab.Flush(); err != nil {
-		return fmt.Errorf("writing a table: %w", err)
-	}
-	return nil
+	return writeText(w, t.grid(t.Rows))
 }
 
-// markdown returns the table for a document.
-func (t Table) markdown() string {
-	var b strings.Builder
-	for i, line := range t.grid() {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(line, " | "))
-		if i == 0 {
-			b.WriteString("|---|" + strings.Repeat("---:|", len(line)-1) + "\n")
+// Parts divides the table as text, the heads first, into what stands for the whole
+// and what tells of single parts of it: "vmm_pss" and "vmm_anon", where there are
+// rows "pss" and "anon" too. Without such rows parts is nil.
+func (t Table) Parts() (whole, parts [][]string) {
+	units := map[string]bool{}
+	for _, r := range t.Rows {
+		units[r.Unit] = true
+	}
+	kinds := map[string]int{} // rows of each role
+	for _, r := range t.Rows {
+		if role, kind, ok := strings.Cut(r.Unit, "_"); ok && units[kind] {
+			kinds[role]++
 		}
 	}
-	return b.String()
+	var ofWhole, ofParts []Row
+	for _, r := range t.Rows {
+		// One alone is a measure of its own.
+		if role, kind, ok := strings.Cut(r.Unit, "_"); ok && units[kind] && kinds[role] > 1 {
+			ofParts = append(ofParts, r)
+		} else {
+			ofWhole = append(ofWhole, r)
+		}
+	}
+	whole = t.grid(ofWhole)
+	if len(ofParts) > 0 {
+		parts = t.grid(ofParts)
+	}
+	return whole, parts
+}
+
+// markdown returns the table for a document, parts of the whole folded.
+func (t Table) markdown() string {
+	whole, parts := t.Parts()
+	text := gridMarkdown(whole)
+	if parts != nil {
+		text += "\n<details><summary>by process</summary>\n\n" + gridMarkdown(parts) + "\n</details>\n"
+	}
+	return text
 }

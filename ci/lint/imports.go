@@ -33,7 +33,14 @@ var rules = []rule{
 	{"bench/env", nil, "it is a leaf"},
 	{"bench/record", []string{"bench/env"}, "samples carry their environment"},
 	{"bench/stats", []string{"bench/record"}, "statistics are of samples"},
+	{"bench/gate", []string{"bench/stats", "bench/record"}, "a verdict follows from samples alone"},
+	{"bench/count", []string{"bench/record"}, "counts are values of samples"},
+	{"bench/profile", nil, "whatever is profiled links it: the standard library alone"},
+	{"bench/profile/...", []string{"bench/profile", "bench/profile/folder"}, "profiles are read without the lab"},
 	{"bench/report", []string{"bench/gate", "bench/stats", "bench/record", "bench/env"}, "a report shows what the lab found"},
+	{"bench/report/chart", nil, "it draws whatever it is given"},
+	{"bench/report/figure", []string{"bench/record", "bench/report", "bench/report/chart"}, "a figure shows results"},
+	{"bench/report/page", []string{"bench/report", "bench/report/chart", "bench/report/figure", "bench/stats"}, "the page puts figures and tables together"},
 
 	{"runtime/errdefs", nil, "it is a leaf"},
 	{"runtime/events", nil, "it is a leaf"},
@@ -54,7 +61,7 @@ var rules = []rule{
 	{"runtime/image/...", []string{"runtime/image/...", "runtime/errdefs", "runtime/paths"}, "images know no VM"},
 	{"runtime/core", []string{"runtime/errdefs", "runtime/events", "runtime/paths", "runtime/hypervisor", "runtime/image", "guest/client", "guest/kernel", "guest/initramfs", "guest/protocol"}, "the orchestrator knows managers and no concrete driver"},
 
-	{"scenarios/...", []string{"scenarios/...", "bench/...", "runtime/core", "runtime/events", "runtime/hypervisor", "runtime/hypervisor/host", "runtime/errdefs", "guest/client"}, "a scenario measures through the front door"},
+	{"scenarios/...", []string{"scenarios/...", "bench/...", "runtime/core", "runtime/events", "runtime/hypervisor", "runtime/hypervisor/host", "runtime/errdefs", "guest/client", "guest/protocol"}, "a scenario measures through the front door"},
 
 	{"cmd/...", []string{"datapath/...", "guest/...", "bench/...", "runtime/...", "scenarios/...", "cmd/..."}, ""},
 	{"ci/...", nil, "checks stand outside what they check"},
@@ -62,7 +69,8 @@ var rules = []rule{
 
 // testOnly may be imported by tests of any package.
 var testOnly = []string{"datapath/virtq/virtqtest", "runtime/hypervisor/hvtest", "runtime/image/build", "guest/cache/cachetest", "guest/kernel/kerneltest", "guest/kernel", "guest/client",
-	"guest/initramfs", "guest/protocol", "runtime/virtio/blk", "runtime/virtio/vsock", "runtime/virtio/virtiotest", "scenarios/target/targettest"}
+	"guest/initramfs", "guest/protocol", "runtime/virtio/blk", "runtime/virtio/vsock", "runtime/virtio/virtiotest", "scenarios/target/targettest",
+	"guest/protocol/agentpb"}
 
 func checkImports(packages []pkg) []string {
 	var findings []string

@@ -22,7 +22,7 @@ import (
 func buildLab(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	build := exec.Command("go", "build", "-o", dir+"/", "arcbox.dev/cmd/arcbox-bench", "arcbox.dev/cmd/arcbox-vmm", "arcbox.dev/cmd/arcbox-agent")
+	build := exec.Command("go", "build", "-o", dir+"/", "arcbox.dev/cmd/arcbox-bench", "arcbox.dev/cmd/arcbox-vmm", "arcbox.dev/cmd/arcbox-agent", "arcbox.dev/cmd/arcbox-probe")
 	build.Env = append(build.Environ(), "CGO_ENABLED=0") // the agent is the only program in its guest
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,10 @@ const (
 )
 
 func main() {
+	// The profiler's library would keep a coarse profile of allocations in every run.
+	// One that is asked for sets the rate itself.
+	runtime.MemProfileRate = 0
+	beginWorker(os.Args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	// A second Ctrl-C ends the lab at once.
@@ -62,6 +67,7 @@ func rootCommand() *cobra.Command {
 			"and keeps the raw samples in Go benchmark format, which benchstat reads.",
 		Example: "  arcbox-bench list\n" +
 			"  arcbox-bench run boot --targets uml:lean,qemu --count 20\n" +
+			"  arcbox-bench compare --suite quick\n" +
 			"  arcbox-bench report",
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -72,7 +78,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
-	root.AddCommand(runCommand(), listCommand(), reportCommand())
+	root.AddCommand(runCommand(), compareCommand(), calibrateCommand(), listCommand(), reportCommand(), exportCommand(), workerCommand(), profileCommand())
 	return root
 }
 

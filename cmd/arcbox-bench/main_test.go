@@ -24,17 +24,20 @@ func lab(args ...string) (status int, stdout, stderr string) {
 
 func TestUsageMistakes(t *testing.T) {
 	for _, tc := range []struct{ args, want string }{
-		{"run", "name a scenario (see 'arcbox-bench list')"},
-		{"run nothing", `there is no scenario "nothing" (there are boot, memory)`},
-		{"run boot --targets uml,qemu", `there is no target "uml" (there are uml:lean, uml:packaged, qemu, qemu:kvm, qemu:tcg)`},
-		{"run boot --count 0", "--count 0: take at least 1 sample"},
+		{"run", "name a scenario or a suite (see 'arcbox-bench list')"},
+		{"run nothing", `there is no scenario "nothing" (there are boot, hotboot, memory,`},
+		{"run boot --targets uml,qemu", `there is no target "uml" (there are uml:lean, uml:packaged, host, qemu,`},
+		{"run boot --count 0", "count 0: take at least 1 sample"},
 		{"run boot --count many", `invalid argument "many" for "--count"`},
-		{"run boot --warmup -1", "--warmup -1: must not be negative"},
-		{"run boot --limit 0s", "--limit 0s: must be positive"},
-		{"run boot --cpus 0", "--cpus 0: a VM has at least 1"},
-		{"run boot --memory 0", "--memory 0: must be from 1 MiB"},
-		{"run boot --memory 99999999999", "--memory 99999999999: must be from 1 MiB"},
+		{"run boot --warmup -1", "warmup -1: must not be negative"},
+		{"run boot --limit 0s", "limit 0s: must be positive"},
+		{"run boot --cpus 0", "cpus 0: a VM has at least 1"},
+		{"run boot --memory 0", "memory of 0 bytes: must be from 1 MiB"},
+		{"run boot --memory 99999999999", "memory of 104857599998951424 bytes: must be from 1 MiB"},
 		{"run boot --colour", "unknown flag: --colour (see 'arcbox-bench run --help')"},
+		{"run --suite quikc", `there is no suite "quikc" (there are ci, full, quick;`},
+		{"run --suite quick boot", `unexpected "boot": --suite names the scenarios itself`},
+		{"run --suite quick --count 3", "--count does not go with --suite"},
 		{"list all", `unexpected "all" (see 'arcbox-bench list --help')`},
 		{"report now", `unexpected "now"`},
 		{"fly", `unexpected "fly"`},
@@ -60,7 +63,7 @@ func TestList(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	status, stdout, _ := lab("list")
 	require.Zero(t, status)
-	require.Contains(t, stdout, "boot          cold boot")
+	require.Contains(t, stdout, "cold boot: from a request")
 	require.Contains(t, stdout, "missing: qemu-system-x86_64 is not installed (run `ci/setup test`")
 }
 

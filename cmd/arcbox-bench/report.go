@@ -8,67 +8,83 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"arcbox.dev/bench/report"
 )
 
+// reportOptions are the command line's.
+type reportOptions struct {
+	results, out string
+	check        bool
+	html         string // file
+	plots        string // folder
+	format       string // of the plots
+}
+
 func reportCommand() *cobra.Command {
-	var results, out string
-	var check bool
+	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "Write the tables of BENCHMARKS.md from the results folder",
+		Short: "Write BENCHMARKS.md, a page for a browser, or plots, from the results folder",
 		Long: "report writes the newest run of each benchmark on each host into its part of the document;\n" +
-			"what was written there by hand stays.",
+			"what was written there by hand stays. With --html or --plots it writes these instead.",
+		Example: "  arcbox-bench report\n" +
+			"  arcbox-bench report --html report.html\n" +
+			"  arcbox-bench report --plots results/plots --format svg",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			section, warnings, err := report.Section(results)
+			if err := o.validate(); err != nil {
+				return err
+			}
+			found, warnings, err := report.Load(o.results)
 			if err != nil {
 				return err
 			}
 			for _, w := range warnings {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 			}
-			before, err := os.ReadFile(out)
-			if err != nil && !errors.Is(err, os.ErrNotExist) {
-				return fmt.Errorf("reading the document: %w", err)
+			if o.html == "" && o.plots == "" {
+				return o.document(found)
 			}
-			after, err := report.Splice(string(before), section)
-			switch {
-			case err != nil:
-				return fmt.Errorf("%s: %w", out, err)
-			case after == string(before):
-				return nil
-			case check:
-				return fmt.Errorf("%s does not show what is in %s (run 'arcbox-bench report')", out, results)
-			}
-			return replace(out, after)
+			return errors.Join(o.page(found), o.drawPlots(found))
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&results, "results", "results", "results folder")
-	f.StringVar(&out, "out", "BENCHMARKS.md", "document to write")
-	f.BoolVar(&check, "check", false, "write nothing; fail if the document is not up to date")
+	f.StringVar(&o.results, "results", "results", "results folder")
+	f.StringVar(&o.out, "out", "BENCHMARKS.md", "document to write")
+	f.BoolVar(&o.check, "check", false, "write nothing; fail if the document is not up to date")
+	f.StringVar(&o.html, "html", "", "page to write, one file that needs no other")
+	f.StringVar(&o.plots, "plots", "", "folder for plots of the newest boot and memory")
+	f.StringVar(&o.format, "format", "png", "of the plots: png or svg")
 	return cmd
 }
 
-// replace writes a file as a whole or not at all.
-func replace(path, content string) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".report-*")
-	if err != nil {
-		return fmt.Errorf("writing the document: %w", err)
-	}
-	defer os.Remove(temp.Name()) // once it is renamed there is nothing to remove
-	_, err = temp.WriteString(content)
-	err = errors.Join(err, temp.Chmod(0o644), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the document: %w", err)
+func (o reportOptions) validate() error {
+	switch {
+	case o.format != "png" && o.format != "svg":
+		return usageError{fmt.Errorf("--format %s: must be png or svg", o.format)}
+	case o.check && (o.html != "" || o.plots != ""):
+		return usageError{errors.New("--check is of the document: give neither --html nor --plots")}
 	}
 	return nil
+}
+
+// document brings the generated part of the document up to date.
+func (o reportOptions) document(found []report.Measured) error {
+	before, err := os.ReadFile(o.out)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("reading the document: %w", err)
+	}
+	after, err := report.Splice(string(before), report.Section(found))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", o.out, err)
+	case after == string(before):
+		return nil
+	case o.check:
+		return fmt.Errorf("%s does not show what is in %s (run 'arcbox-bench report')", o.out, o.results)
+	}
+	return replace(o.out, []byte(after))
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,21 +20,20 @@ import (
 	"arcbox.dev/bench/record"
 	"arcbox.dev/bench/report"
 	"arcbox.dev/bench/stats"
+	"arcbox.dev/scenarios/lineup"
 	"arcbox.dev/scenarios/runner"
-	"arcbox.dev/scenarios/scenario"
-	"arcbox.dev/scenarios/target"
+	"arcbox.dev/scenarios/suite"
 )
 
 // session is one run from its command line to its tables.
 type session struct {
-	host      env.Host
-	started   time.Time
-	command   string
-	out       string // path of the results file
-	scenarios []scenario.Scenario
-	targets   []target.Target
-	asked     bool        // the user named the targets
-	plan      runner.Plan // without its jobs
+	about record.About // what the file says of the run; its systems and noise are found out
+	out   string       // path of the results file
+	runs  []suite.Run
+	side  lineup.Side // this program, whose workers measure
+	asked bool        // the user named the targets
+	// earlier is the run that this one goes on with, if any; out has it.
+	earlier *record.Run
 	// window is how long the host is watched before the run.
 	window time.Duration
 
@@ -45,42 +45,76 @@ type session struct {
 var errIncomplete = errors.New("not all that was asked for was measured")
 
 // run measures and shows what came of it.
-func (s *session) run(ctx context.Context) error {
-	ready, missing, err := runner.Prepare(ctx, s.targets, s.progress)
+func (s *session) run(ctx context.Context) (err error) {
+	l, err := lineup.Prepare(ctx, []lineup.Side{s.side}, s.runs, s.progress.Note)
 	if err != nil {
 		return err
 	}
-	defer s.clean(ready)
-	for _, m := range missing {
-		fmt.Fprintf(s.stderr, "%s is left out: %v\n", m.Target.Name(), m.Err)
+	defer func() { err = errors.Join(err, l.Close()) }()
+	for _, line := range l.LeftOut {
+		s.progress.Note(line)
 	}
-	if len(ready) == 0 {
-		return errors.New("no target can be measured here")
-	}
-	noise, err := s.listen(ctx)
+	file, err := s.open(ctx, l)
 	if err != nil {
 		return err
 	}
-	file, err := record.Create(s.out, s.about(ctx, ready, noise).Config(), s.units())
-	if err != nil {
-		return err
+	plan := runner.Plan{Jobs: l.Jobs(nil), Seed: s.about.Seed, MaxFailures: maxFailures}
+	var before []record.Sample
+	if s.earlier != nil {
+		before = s.earlier.Samples
+		plan.Done, plan.FirstRound = done(before)
 	}
-	for _, m := range missing {
-		if err := file.Note(fmt.Sprintf("%s is left out: %v", m.Target.Name(), m.Err)); err != nil {
-			return errors.Join(err, file.Close())
-		}
-	}
-	for _, sc := range s.scenarios {
-		for _, t := range ready {
-			s.plan.Jobs = append(s.plan.Jobs, runner.Job{Scenario: sc, Target: t})
-		}
-	}
-	result, err := runner.Run(ctx, s.plan, file, s.progress)
+	result, err := runner.Run(ctx, plan, file, s.progress)
+	result.Samples = append(before, result.Samples...)
 	err = errors.Join(err, file.Close(), s.show(result))
-	if err == nil && (len(result.GivenUp) > 0 || len(result.Failures) > 0 || s.asked && len(missing) > 0) {
+	if err == nil && (len(result.GivenUp) > 0 || len(result.Failures) > 0 || s.asked && s.absent(l)) {
 		err = errIncomplete
 	}
 	return err
+}
+
+// absent tells whether a target that was asked for takes part in nothing.
+func (s *session) absent(l *lineup.Lineup) bool {
+	for _, r := range s.runs {
+		for _, name := range r.Targets {
+			if !slices.ContainsFunc(l.Systems, func(label record.Label) bool { return label.Key == lineup.SystemKey(name, s.side) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// open starts the results file, or goes on with the earlier one.
+func (s *session) open(ctx context.Context, l *lineup.Lineup) (*record.Writer, error) {
+	noise, err := s.listen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.earlier != nil {
+		if err := s.same(l); err != nil {
+			return nil, err
+		}
+		file, err := record.Append(s.out)
+		if err != nil {
+			return nil, err
+		}
+		if err := file.Note(fmt.Sprintf("resumed on %s; noise before it: %s", s.about.Date.UTC().Format(time.RFC3339), noise)); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+		return file, nil
+	}
+	s.about.Noise, s.about.Systems = noise, l.Systems
+	file, err := record.Create(s.out, s.about.Config(), l.Units)
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range l.LeftOut {
+		if err := file.Note(line); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+	}
+	return file, nil
 }
 
 // listen checks how quiet the host is, and warns if it is not.
@@ -93,29 +127,9 @@ func (s *session) listen(ctx context.Context) (string, error) {
 		return "unknown: " + err.Error(), nil
 	}
 	for _, reason := range noise.Reasons() {
-		fmt.Fprintf(s.stderr, "warning: %s: times will be worse than they are on a quiet machine\n", reason)
+		s.progress.Note("warning: " + reason + ": times will be worse than they are on a quiet machine")
 	}
 	return noise.String(), nil
-}
-
-// about says what the results file's configuration lines tell.
-func (s *session) about(ctx context.Context, ready []target.Target, noise string) record.About {
-	about := record.About{
-		Host: s.host, Commit: env.Commit(ctx), Command: s.command, Date: s.started, Seed: s.plan.Seed, Noise: noise,
-	}
-	for _, t := range ready {
-		key := strings.ReplaceAll(t.Name(), ":", "-")
-		about.Systems = append(about.Systems, record.Label{Key: key, Value: t.Version()})
-	}
-	return about
-}
-
-func (s *session) units() []record.Unit {
-	var units []record.Unit
-	for _, sc := range s.scenarios {
-		units = append(units, sc.Units()...)
-	}
-	return units
 }
 
 // show prints the tables, what failed, and where the samples are.
@@ -124,13 +138,20 @@ func (s *session) show(result runner.Result) error {
 	if err != nil {
 		return err
 	}
+	disturbed := 0
+	for _, sample := range result.Samples {
+		if sample.Disturbed != "" {
+			disturbed++
+		}
+	}
 	for _, t := range tables {
 		fmt.Fprintln(s.stdout)
 		if err := t.Text(s.stdout); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(s.stdout, "\nmedian (%.0f %% interval, or the range of fewer than 6); %d samples in %s\n", 100*stats.Confidence, len(result.Samples), s.out)
+	fmt.Fprintf(s.stdout, "\nmedian (%.0f %% interval, or the range of fewer than 6); %d samples, %d of them disturbed, in %s\n",
+		100*stats.Confidence, len(result.Samples), disturbed, s.out)
 	if n := len(result.Failures); n > 0 {
 		fmt.Fprintf(s.stdout, "%d runs failed; given up: %s\n", n, orNone(result.GivenUp))
 	}
@@ -143,14 +164,6 @@ func orNone(names []string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
-}
-
-func (s *session) clean(ready []target.Target) {
-	for _, t := range ready {
-		if err := t.Clean(); err != nil {
-			fmt.Fprintf(s.stderr, "warning: cleaning up after %s: %v\n", t.Name(), err)
-		}
-	}
 }
 
 // isTerminal says whether w is a terminal.

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"arcbox.dev/bench/count"
 	"arcbox.dev/guest/initramfs"
 	"arcbox.dev/guest/kernel"
 	"arcbox.dev/runtime/core"
@@ -19,67 +21,104 @@ import (
 	"arcbox.dev/runtime/vmproc"
 	"arcbox.dev/scenarios/target"
 	"arcbox.dev/scenarios/target/arcbox"
+	"arcbox.dev/scenarios/target/microvm"
 	"arcbox.dev/scenarios/target/qemu"
+	"arcbox.dev/scenarios/target/rootfs"
+	"arcbox.dev/scenarios/worker"
 )
 
 // parts are the programs that lie beside this one.
-type parts struct{ vmm, agent string }
+type parts struct{ vmm, agent, profilingAgent, probe string }
 
-func findParts() (parts, error) {
+func partsBeside() (parts, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return parts{}, fmt.Errorf("finding this program: %w", err)
 	}
-	dir := filepath.Dir(self)
-	p := parts{vmm: filepath.Join(dir, "arcbox-vmm"), agent: filepath.Join(dir, "arcbox-agent")}
-	for _, path := range []string{p.vmm, p.agent} {
+	beside := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
+	return parts{
+		vmm: beside("arcbox-vmm"), probe: beside("arcbox-probe"),
+		agent: beside("arcbox-agent"), profilingAgent: beside("arcbox-agent-profile"),
+	}, nil
+}
+
+// beThere fails where one of the programs is not there.
+func beThere(programs ...string) error {
+	for _, path := range programs {
 		if _, err := os.Stat(path); err != nil {
-			return parts{}, &target.MissingError{What: filepath.Base(path) + " is not beside this program", Remedy: "run make build"}
+			return &target.MissingError{What: filepath.Base(path) + " is not beside this program", Remedy: "run make build"}
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // arcboxTarget makes ArcBox itself a target.
 func arcboxTarget(driver string, origin kernel.Origin) newTarget {
-	return func(size vmSize) target.Target {
-		open := func() (*core.Runtime, error) { return openRuntime(driver) }
-		return arcbox.New(open, core.BootConfig{Driver: driver, Kernel: origin, CPUs: size.cpus, Memory: size.memory})
+	return func(vm machine) target.Target {
+		return arcbox.New(arcbox.Config{
+			Open:    func() (*core.Runtime, error) { return openRuntime(driver, vm) },
+			Boot:    core.BootConfig{Driver: driver, Kernel: origin, CPUs: vm.cpus, Memory: vm.memory},
+			Tool:    vm.parts.probe,
+			Profile: vm.profiles,
+		})
 	}
 }
 
-func openRuntime(driver string) (*core.Runtime, error) {
+func openRuntime(driver string, vm machine) (*core.Runtime, error) {
 	where, err := paths.Of(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	p, err := findParts()
-	if err != nil {
+	agent := vm.parts.agent
+	if vm.profiles != "" {
+		agent = vm.parts.profilingAgent
+	}
+	if err := beThere(vm.parts.vmm, agent, vm.parts.probe); err != nil {
 		return nil, err
 	}
 	return core.New(core.Options{
 		Paths:   where,
-		Drivers: []hypervisor.Hypervisor{&vmproc.Launcher{VMM: p.vmm, Driver: driver}},
-		Agent:   p.agent,
+		Drivers: []hypervisor.Hypervisor{&vmproc.Launcher{VMM: vm.parts.vmm, Driver: driver, Profile: vm.profiles}},
+		Agent:   agent,
 	})
 }
 
 // qemuTarget makes plain QEMU a target, with our agent in the cloud kernel.
 func qemuTarget(accel string) newTarget {
-	return func(size vmSize) target.Target {
-		return qemu.New(qemu.Config{Accel: accel, CPUs: size.cpus, Memory: size.memory, Guest: cloudGuest})
-	}
+	return func(vm machine) target.Target { return qemu.New(qemuConfig(vm, accel)) }
+}
+
+// countingTarget makes the QEMU that counts instructions a target.
+func countingTarget(vm machine) target.Target { return qemu.NewCounting(qemuConfig(vm, "")) }
+
+func qemuConfig(vm machine, accel string) qemu.Config {
+	return qemu.Config{Accel: accel, CPUs: vm.cpus, Memory: vm.memory, Guest: func(ctx context.Context) (qemu.Guest, error) {
+		return cloudGuest(ctx, vm.parts, qemu.Modules)
+	}}
+}
+
+func firecrackerTarget(vm machine) target.Target { return microvm.Firecracker(microvmConfig(vm)) }
+
+func cloudHypervisorTarget(vm machine) target.Target {
+	return microvm.CloudHypervisor(microvmConfig(vm))
+}
+
+func microvmConfig(vm machine) microvm.Config {
+	return microvm.Config{CPUs: vm.cpus, Memory: vm.memory, Guest: func(ctx context.Context) (microvm.Guest, error) {
+		g, err := cloudGuest(ctx, vm.parts, microvm.Modules)
+		return microvm.Guest(g), err
+	}}
 }
 
 // cloudGuest gets the distribution's cloud kernel, which is downloaded where it is
-// not in the cache, and makes its initramfs.
-func cloudGuest(ctx context.Context) (qemu.Guest, error) {
+// not in the cache, and makes its initramfs: with the agent, and with the lab's own
+// program too.
+func cloudGuest(ctx context.Context, p parts, modules []string) (qemu.Guest, error) {
 	where, err := paths.Of(os.Getenv)
 	if err != nil {
 		return qemu.Guest{}, err
 	}
-	p, err := findParts()
-	if err != nil {
+	if err := beThere(p.agent, p.probe); err != nil {
 		return qemu.Guest{}, err
 	}
 	k, err := kernel.FetchCloud(ctx, where.Cache)
@@ -90,16 +129,53 @@ func cloudGuest(ctx context.Context) (qemu.Guest, error) {
 	if err != nil {
 		return qemu.Guest{}, err
 	}
-	modules, err := k.Modules(qemu.Modules...)
+	files, err := k.Modules(modules...)
 	if err != nil {
 		return qemu.Guest{}, err
 	}
-	initrd, err := initramfs.Cached(filepath.Join(where.Cache, "initramfs"), initramfs.Spec{Init: p.agent, Modules: modules})
-	if err != nil {
-		return qemu.Guest{}, err
-	}
-	return qemu.Guest{
-		Kernel: elf, Initramfs: initrd,
+	spec := initramfs.Spec{Init: p.agent, Modules: files}
+	g := qemu.Guest{
+		Kernel: elf, Tool: rootfs.Tool,
 		Version: strings.TrimSpace(fmt.Sprintf("Linux %s, %s, sha256 %s", k.Release, k.Origin, k.Digest)),
-	}, nil
+	}
+	cache := filepath.Join(where.Cache, "initramfs")
+	if g.Initramfs, err = initramfs.Cached(cache, spec); err != nil {
+		return qemu.Guest{}, err
+	}
+	spec.Files = slices.Concat(spec.Files, []initramfs.File{{Name: rootfs.Tool, Mode: 0o755, Source: p.probe}})
+	g.WithTool, err = initramfs.Cached(cache, spec)
+	return g, err
+}
+
+// meters count around each sample of a worker.
+func meters() []worker.Meter {
+	if tree == nil {
+		return nil
+	}
+	return []worker.Meter{tree, &count.Heap{}}
+}
+
+// countsFlag asks a worker to count.
+const countsFlag = "--counts"
+
+// tree counts what this process and all below it do, and uncounted is why it cannot;
+// see beginWorker. Both are nil where nobody asked for counts.
+var (
+	tree      *count.Tree
+	uncounted error
+)
+
+// canCount says why nothing can be counted, if so.
+func canCount() error { return uncounted }
+
+// beginWorker makes this process a worker where the lab started it as one, before
+// anything else is done in it.
+func beginWorker(args []string) {
+	if len(args) < 2 || args[1] != "worker" {
+		return
+	}
+	worker.Guard()
+	if slices.Contains(args, countsFlag) {
+		tree, uncounted = count.Reexec()
+	}
 }

@@ -3,125 +3,86 @@
 // Package memory measures what a VM costs the host in memory: the proportional set
 // size (PSS) of all its processes, in which a page that several processes share
 // counts for each of them in part, so that the sum is what the host really gives.
+// Beside it stands the guest's own view.
 package memory
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
-	"os"
-	"slices"
 	"time"
 
 	"arcbox.dev/bench/record"
 	"arcbox.dev/runtime/hypervisor"
-	"arcbox.dev/runtime/hypervisor/host"
 	"arcbox.dev/scenarios/target"
 )
 
 // DefaultSettle is how long a VM idles before its memory is read.
 const DefaultSettle = 2 * time.Second
 
-// Idle measures a VM that has booted and then done nothing.
-type Idle struct {
-	Settle time.Duration // 0 is DefaultSettle
-}
-
-// Name returns "IdleMemory".
-func (Idle) Name() string { return "IdleMemory" }
-
-// The units that every sample has, all in bytes: the sum over the VM's processes,
-// that sum by kind of memory, and the process that started the VM. A sample has
-// further ones by role of process: "kernel_pss-bytes", "kernel_anon-bytes".
+// A quiet guest's PSS differs by 0.1 % from boot to boot. 512 KiB is what one more
+// Go program's heap costs at its start.
 const (
-	totalUnit    = "pss-bytes"
-	anonUnit     = "anon-bytes"
-	fileUnit     = "file-bytes"
-	shmemUnit    = "shmem-bytes"
-	launcherUnit = "launcher_pss-bytes"
+	floor = 0.03
+	slack = 512 << 10 // bytes
 )
 
-// Units returns those that every sample has.
-func (Idle) Units() []record.Unit {
-	var units []record.Unit
-	for _, name := range []string{totalUnit, anonUnit, fileUnit, shmemUnit, launcherUnit} {
-		units = append(units, record.Unit{Name: name, Better: "lower"})
-	}
-	return units
+// gated is a unit of memory in bytes, of which less is better, that the gate judges.
+func gated(name string) record.Unit {
+	return record.Unit{Name: name, Better: "lower", Floor: floor, Slack: slack}
 }
 
-// Check wants a target that boots.
-func (Idle) Check(t target.Target) error {
-	if _, ok := t.(target.Booter); !ok {
-		return fmt.Errorf("target %s does not boot VMs", t.Name())
+// shown is such a unit for a reader alone: a part of another, or not the VM's.
+func shown(name string) record.Unit { return record.Unit{Name: name, Better: "lower"} }
+
+// The units of the guest's view, in bytes: what it was given in all, and what it
+// could still give to new processes. More is better.
+const (
+	guestTotalUnit     = "guest_total-bytes"
+	guestAvailableUnit = "guest_available-bytes"
+)
+
+func guestUnits() []record.Unit {
+	return []record.Unit{
+		{Name: guestTotalUnit, Better: "higher", Floor: floor, Slack: slack},
+		{Name: guestAvailableUnit, Better: "higher", Floor: floor, Slack: slack},
 	}
-	return nil
 }
 
-// Run boots a VM, lets it settle and reads the memory of its processes.
-func (s Idle) Run(ctx context.Context, t target.Target) (values []record.Value, err error) {
-	vm, err := t.(target.Booter).Boot(ctx)
+// guestView asks the guest, where it can be asked.
+func guestView(ctx context.Context, vm target.VM) ([]record.Value, error) {
+	informer, ok := vm.(target.Informer)
+	if !ok {
+		return nil, nil
+	}
+	info, err := informer.Info(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("booting: %w", err)
+		return nil, fmt.Errorf("asking the guest for its memory: %w", err)
 	}
-	defer func() {
-		if closing := vm.Close(); err == nil && closing != nil {
-			values, err = nil, fmt.Errorf("cleaning up: %w", closing)
-		}
-	}()
-	settle := s.Settle
-	if settle == 0 {
-		settle = DefaultSettle
-	}
-	select {
-	case <-time.After(settle):
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for the VM to settle: %w", context.Cause(ctx))
-	}
+	return []record.Value{
+		{Value: float64(info.MemoryTotal), Unit: guestTotalUnit},
+		{Value: float64(info.MemoryAvailable), Unit: guestAvailableUnit},
+	}, nil
+}
+
+// processesOf reads the VM's processes, of which it has at least one.
+func processesOf(ctx context.Context, vm target.VM) ([]hypervisor.Process, error) {
 	processes, err := vm.Processes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the VM's memory: %w", err)
 	}
 	if len(processes) == 0 {
-		return nil, fmt.Errorf("the target named no process of its VM")
+		return nil, errors.New("the target named no process of its VM")
 	}
-	// The lab starts the VM itself, as the arcbox command does, with the same
-	// runtime in its process.
-	launcher, err := host.Process(os.Getpid(), "launcher")
-	if err != nil {
-		return nil, err
-	}
-	return append(valuesOf(processes), record.Value{Value: float64(launcher.PSS), Unit: launcherUnit}), nil
+	return processes, nil
 }
 
-// valuesOf sums up the processes: all of them, by kind, then by role and kind.
-func valuesOf(processes []hypervisor.Process) []record.Value {
-	var all hypervisor.Process
-	roles := map[string]hypervisor.Process{}
-	for _, p := range processes {
-		all = add(all, p)
-		roles[p.Role] = add(roles[p.Role], p)
-	}
-	values := kinds("", all)
-	for _, role := range slices.Sorted(maps.Keys(roles)) {
-		values = append(values, kinds(role+"_", roles[role])...)
-	}
-	return values
-}
-
-func add(a, b hypervisor.Process) hypervisor.Process {
-	a.PSS += b.PSS
-	a.Anon += b.Anon
-	a.File += b.File
-	a.Shmem += b.Shmem
-	return a
-}
-
-func kinds(prefix string, p hypervisor.Process) []record.Value {
-	return []record.Value{
-		{Value: float64(p.PSS), Unit: prefix + totalUnit},
-		{Value: float64(p.Anon), Unit: prefix + anonUnit},
-		{Value: float64(p.File), Unit: prefix + fileUnit},
-		{Value: float64(p.Shmem), Unit: prefix + shmemUnit},
+// settle lets the VM idle.
+func settle(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the VM to settle: %w", context.Cause(ctx))
 	}
 }

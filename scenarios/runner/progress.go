@@ -21,8 +21,8 @@ type Progress interface {
 	// Begin says which run comes next, and how long all that are left will take; 0
 	// where that is not known yet.
 	Begin(job string, left time.Duration)
-	// Done says that it ended; no values means that it failed.
-	Done(job string, values []record.Value)
+	// Done says that it ended, with what was measured; no values means that it failed.
+	Done(s record.Sample)
 	// Skip says that so many runs will not take place.
 	Skip(runs int)
 	// Note shows a line that stays.
@@ -61,7 +61,7 @@ func (b *bar) Begin(job string, left time.Duration) {
 	b.bar.Describe(strings.TrimSpace(remaining(left) + " " + job))
 }
 
-func (b *bar) Done(string, []record.Value) { _ = b.bar.Add(1) }
+func (b *bar) Done(record.Sample) { _ = b.bar.Add(1) }
 
 func (b *bar) Skip(runs int) { b.bar.ChangeMax(b.bar.GetMax() - runs) }
 
@@ -84,17 +84,21 @@ type lines struct {
 	left        time.Duration
 }
 
-func (l *lines) Start(total int) { l.total = total }
+func (l *lines) Start(total int) { l.done, l.total = 0, total }
 
 func (l *lines) Begin(_ string, left time.Duration) { l.left = left }
 
-func (l *lines) Done(job string, values []record.Value) {
+func (l *lines) Done(s record.Sample) {
 	l.done++
 	outcome := "failed"
-	if len(values) > 0 {
-		outcome = report.Name(values[0].Unit) + " " + report.Format(values[0].Value, values[0].Unit)
+	if len(s.Values) > 0 {
+		first := s.Values[0]
+		outcome = report.Name(first.Unit) + " " + report.Format(first.Value, first.Unit)
 	}
-	line := fmt.Sprintf("[%*d/%d] %s: %s", digits(l.total), l.done, l.total, job, outcome)
+	if s.Disturbed != "" {
+		outcome += " (" + s.Disturbed + ")"
+	}
+	line := fmt.Sprintf("[%*d/%d] %s: %s", digits(l.total), l.done, l.total, s.Name, outcome)
 	if l.left > 0 {
 		line += ", " + remaining(l.left)
 	}

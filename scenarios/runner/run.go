@@ -8,18 +8,14 @@ import (
 	"fmt"
 	"time"
 
+	"arcbox.dev/bench/env"
 	"arcbox.dev/bench/record"
+	"arcbox.dev/scenarios/worker"
 )
-
-// Sink keeps what a run gives, at once.
-type Sink interface {
-	Write(record.Sample) error
-	Note(text string) error
-}
 
 // Failure is a sample that could not be taken.
 type Failure struct {
-	Job string // the benchmark's name
+	Job string // its name
 	Err error
 }
 
@@ -30,43 +26,55 @@ type Result struct {
 	GivenUp  []string // the names of jobs that are not complete
 }
 
-// ErrLimit: a sample took longer than the plan allows.
+// ErrLimit: a sample took longer than its job allows.
 var ErrLimit = errors.New("time limit")
 
-// errStuck: it did not even end after that.
-var errStuck = errors.New("does not end after its time limit")
-
-// stuckGrace is how long a sample may take to clean up after its time limit.
-const stuckGrace = 15 * time.Second
+// watch tells what the machine did meanwhile; see env.Watch.
+type watch interface {
+	Disturbed(own time.Duration) string
+	Clock() string
+}
 
 // Run does what the plan says. What was measured before an error, such as the end
-// of ctx or a full disk, is in the result and the sink all the same.
+// of ctx, is in the result and the sink all the same. What the sink did not take in
+// the end is in the result, and that is an error too.
 func Run(ctx context.Context, plan Plan, sink Sink, progress Progress) (Result, error) {
-	names, err := plan.check()
-	if err != nil {
+	return runWatched(ctx, plan, sink, progress, func() watch { return env.StartWatch() })
+}
+
+func runWatched(ctx context.Context, plan Plan, sink Sink, progress Progress, start func() watch) (Result, error) {
+	if err := plan.check(); err != nil {
 		return Result{}, err
 	}
-	r := &run{plan: plan, sink: sink, progress: progress, grace: stuckGrace, jobs: make([]jobState, len(names))}
-	for i := range r.jobs {
-		r.jobs[i] = jobState{Job: plan.Jobs[i], name: names[i], left: plan.Warmup + plan.Count}
+	r := &run{
+		plan: plan, progress: progress, watch: start,
+		outbox: outbox{sink: sink, tell: progress.Note},
+		jobs:   make([]jobState, len(plan.Jobs)),
 	}
-	progress.Start(len(r.jobs) * (plan.Warmup + plan.Count))
+	turns := plan.turns()
+	if len(turns) == 0 { // an earlier run has all
+		return Result{}, nil
+	}
+	for i, j := range plan.Jobs {
+		r.jobs[i].Job = j
+	}
+	for _, t := range turns {
+		r.jobs[t.job].left++
+	}
+	progress.Start(len(turns))
 	defer progress.Finish()
-	order := newOrder(plan.Seed, len(r.jobs))
-	for round := range plan.Warmup + plan.Count {
-		for _, i := range order.round() {
-			if err := r.step(ctx, &r.jobs[i], round >= plan.Warmup); err != nil {
-				return r.result, err
-			}
+	var err error
+	for _, t := range turns {
+		if err = r.step(ctx, &r.jobs[t.job], t.round); err != nil {
+			break
 		}
 	}
-	return r.result, nil
+	return r.result, errors.Join(err, r.outbox.close())
 }
 
 // jobState is a job in a run.
 type jobState struct {
 	Job
-	name     string
 	left     int           // runs to do, warm-ups included
 	done     int           // runs that succeeded
 	took     time.Duration // all of these
@@ -77,104 +85,94 @@ type jobState struct {
 // run is the state of a run.
 type run struct {
 	plan     Plan
-	sink     Sink
 	progress Progress
-	grace    time.Duration
+	watch    func() watch
+	outbox   outbox
 	jobs     []jobState
 	result   Result
 }
 
-// step runs a job once and keeps its sample, if it is to be kept. Only what ends
+// step runs a job once and keeps its sample, unless the round is 0. Only what ends
 // the whole run is an error.
-func (r *run) step(ctx context.Context, j *jobState, keep bool) error {
+func (r *run) step(ctx context.Context, j *jobState, round int) error {
 	if j.givenUp {
 		return nil
 	}
-	r.progress.Begin(j.name, r.timeLeft())
-	start := time.Now()
-	values, err := r.sample(ctx, j)
 	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("measuring: %w", cause)
+	}
+	r.progress.Begin(j.Name, r.timeLeft())
+	start := time.Now()
+	s, err := r.sample(ctx, j.Job)
+	if cause := context.Cause(ctx); cause != nil && err != nil {
 		return fmt.Errorf("measuring: %w", cause)
 	}
 	j.left--
 	if err != nil {
-		return r.failed(j, err)
-	}
-	j.done, j.took, j.failures = j.done+1, j.took+time.Since(start), 0
-	r.progress.Done(j.name, values)
-	if !keep {
+		r.failed(j, err)
 		return nil
 	}
-	s := record.Sample{Name: j.name, Iters: 1, Values: values}
-	if err := r.sink.Write(s); err != nil {
-		return err
+	j.done, j.took, j.failures = j.done+1, j.took+time.Since(start), 0
+	r.progress.Done(s)
+	if round > 0 {
+		s.Round = round
+		r.outbox.sample(s)
+		r.result.Samples = append(r.result.Samples, s)
 	}
-	r.result.Samples = append(r.result.Samples, s)
 	return nil
 }
 
-// failed notes a failure, and gives the job up after too many. A target that is
-// stuck may still be at work: all its jobs are given up then.
-func (r *run) failed(j *jobState, err error) error {
+// failed notes a failure, and gives the job up after too many.
+func (r *run) failed(j *jobState, err error) {
 	j.failures++
-	r.result.Failures = append(r.result.Failures, Failure{j.name, err})
-	r.progress.Done(j.name, nil)
-	if err := r.note(fmt.Sprintf("%s failed: %v", j.name, err)); err != nil {
-		return err
+	r.result.Failures = append(r.result.Failures, Failure{j.Name, err})
+	r.progress.Done(record.Sample{Name: j.Name})
+	r.note(fmt.Sprintf("%s failed: %v", j.Name, err))
+	if j.failures < r.plan.MaxFailures {
+		return
 	}
-	for i := range r.jobs {
-		other := &r.jobs[i]
-		stuck := errors.Is(err, errStuck) && other.Target.Name() == j.Target.Name()
-		if other.givenUp || !stuck && (other != j || j.failures < r.plan.MaxFailures) {
-			continue
-		}
-		other.givenUp = true
-		r.progress.Skip(other.left)
-		other.left = 0
-		r.result.GivenUp = append(r.result.GivenUp, other.name)
-		if err := r.note(other.name + " is given up"); err != nil {
-			return err
-		}
-	}
-	return nil
+	j.givenUp = true
+	r.progress.Skip(j.left)
+	j.left = 0
+	r.result.GivenUp = append(r.result.GivenUp, j.Name)
+	r.note(j.Name + " is given up")
 }
 
 // note tells the user and the file.
-func (r *run) note(text string) error {
+func (r *run) note(text string) {
 	r.progress.Note(text)
-	return r.sink.Note(text)
+	r.outbox.note(text)
 }
 
-// sample takes a sample within the time limit. A scenario that does not return
-// even then is left behind.
-func (r *run) sample(ctx context.Context, j *jobState) ([]record.Value, error) {
-	limit := fmt.Errorf("%w of %v", ErrLimit, r.plan.Limit)
-	ctx, cancel := context.WithTimeoutCause(ctx, r.plan.Limit, limit)
-	defer cancel()
-	type outcome struct {
-		values []record.Value
-		err    error
-	}
-	ended := make(chan outcome, 1)
-	go func() {
-		values, err := j.Scenario.Run(ctx, j.Target)
-		ended <- outcome{values, err}
-	}()
-	var o outcome
-	select {
-	case o = <-ended:
-	case <-ctx.Done():
-		select {
-		case o = <-ended:
-		case <-time.After(r.grace):
-			return nil, fmt.Errorf("%w: %w", errStuck, context.Cause(ctx))
+// sample takes a sample, and says in it what else the machine was busy with.
+func (r *run) sample(ctx context.Context, j Job) (record.Sample, error) {
+	if again, ok := j.System.(Reviver); ok {
+		if err := again.Revive(ctx); err != nil {
+			return record.Sample{}, err
 		}
 	}
-	// An error that only says that ctx ended should say why it did.
-	if cause := context.Cause(ctx); o.err != nil && cause != nil && !errors.Is(o.err, cause) {
-		o.err = fmt.Errorf("%w: %w", cause, o.err)
+	w := r.watch()
+	m, err := limited(ctx, j)
+	disturbed := w.Disturbed(m.CPU)
+	if clock := w.Clock(); clock != "" {
+		r.note(fmt.Sprintf("%s while %s was measured", clock, j.Name))
 	}
-	return o.values, o.err
+	if err == nil && len(m.Values) == 0 {
+		err = errors.New("no value was measured")
+	}
+	return record.Sample{Name: j.Name, Iters: 1, Values: m.Values, Disturbed: disturbed}, err
+}
+
+// limited has the system take a sample within the job's time limit.
+func limited(ctx context.Context, j Job) (worker.Measurement, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, j.Limit, fmt.Errorf("%w of %v", ErrLimit, j.Limit))
+	defer cancel()
+	m, err := j.System.Sample(ctx, j.Scenario)
+	// An error that only says that ctx ended should say why it did.
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	return m, err
 }
 
 // timeLeft estimates how long the rest of the run takes, 0 if nothing is known: a

@@ -15,6 +15,9 @@ import (
 type Scenario interface {
 	// Name begins the names of its results: "Boot".
 	Name() string
+	// Version is raised whenever what it measures changes: results of two versions
+	// are never compared.
+	Version() int
 	// Units are all that its values may have, the one that matters most first.
 	Units() []record.Unit
 	// Check says why the scenario cannot be run on the target, if so.

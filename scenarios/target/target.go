@@ -35,27 +35,67 @@ type Target interface {
 	Clean() error
 }
 
+// Starter is a target in which processes can be run: a VM, a container, the host.
+type Starter interface {
+	Target
+	// Start starts an instance and returns when processes can be run in it. The
+	// caller closes it.
+	Start(ctx context.Context) (Instance, error)
+}
+
+// Instance is a started system.
+type Instance interface {
+	// Tool is the path of the lab's own program, arcbox-probe, in the instance.
+	// Without arguments that program ends at once with status 0.
+	Tool() string
+	// Exec runs a process in it, without input or output, to its end.
+	Exec(ctx context.Context, args ...string) (client.Status, error)
+	// Processes are all processes that the host has for the sake of the instance.
+	Processes(ctx context.Context) ([]hypervisor.Process, error)
+	// Stop ends it in good order; when it returns all its processes are gone.
+	Stop(ctx context.Context) error
+	// Close ends it by force if it still runs, and removes all it left.
+	Close() error
+}
+
 // Booter is a target that boots VMs with ArcBox's agent in them.
 type Booter interface {
 	Target
 	// Boot starts a VM from nothing and returns when its agent has answered. The
 	// caller closes the VM.
-	Boot(ctx context.Context) (VM, error)
+	Boot(ctx context.Context, content Content) (VM, error)
 }
 
-// VM is a booted VM.
+// Content says what is in a guest.
+type Content int
+
+const (
+	Bare     Content = iota // ArcBox's agent alone, as boots are measured
+	WithTool                // the lab's own program too; see Instance.Tool
+)
+
+// Resumer is a target that starts VMs from a snapshot of a booted one, which
+// Prepare made.
+type Resumer interface {
+	Target
+	// Resume starts such a VM and returns when its agent has answered.
+	Resume(ctx context.Context) (VM, error)
+}
+
+// VM is a booted VM. An instance of a Booter is one.
 type VM interface {
+	Instance
 	// Marks are the moments of its boot that the target can see: events.Request
 	// first and events.AgentReady last.
 	Marks(ctx context.Context) []events.Mark
-	// Exec runs a process in the guest, without input or output, to its end.
-	Exec(ctx context.Context, args ...string) (client.Status, error)
-	// Processes are all processes that the host has for the sake of this VM.
-	Processes(ctx context.Context) ([]hypervisor.Process, error)
-	// Stop has the guest power off; when it returns all its processes are gone.
-	Stop(ctx context.Context) error
-	// Close ends it by force if it still runs, and removes all it left.
-	Close() error
+}
+
+// Counts is what an instance may have besides: counts that do not depend on how
+// fast or busy the machine is.
+type Counts interface {
+	// Counts returns totals since the instance's start, with their units:
+	// "exits-count", "guest-instructions".
+	Counts(ctx context.Context) ([]record.Value, error)
 }
 
 // ErrMissing: a target cannot be measured because something is not there.

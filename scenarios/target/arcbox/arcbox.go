@@ -10,49 +10,54 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"arcbox.dev/bench/record"
-	"arcbox.dev/guest/client"
 	"arcbox.dev/runtime/core"
 	"arcbox.dev/runtime/events"
-	"arcbox.dev/runtime/hypervisor"
 	"arcbox.dev/scenarios/target"
 )
 
+// Config says what to measure.
+type Config struct {
+	Open func() (*core.Runtime, error) // puts the runtime together
+	Boot core.BootConfig               // the driver, the kernel's origin, the VMs' size
+	Tool string                        // path of arcbox-probe on the host
+	// Profile is a folder for the agents' profiles; empty for none. The agent must have
+	// been built to keep them.
+	Profile string
+}
+
 // Target is ArcBox by one driver, with a kernel from one origin.
 type Target struct {
-	open    func() (*core.Runtime, error)
-	config  core.BootConfig
+	config  Config
 	runtime *core.Runtime // from Check on
 	version string
 	kernel  string // the origin of what was booted
 }
 
-// New returns the target that boots what the configuration says, with the runtime
-// that open puts together. It touches nothing yet.
-func New(open func() (*core.Runtime, error), config core.BootConfig) *Target {
-	return &Target{open: open, config: config}
-}
+// New returns the target. It touches nothing yet.
+func New(config Config) *Target { return &Target{config: config} }
 
 var _ target.Booter = (*Target)(nil)
 
 // Name returns the driver, and the kernel's origin where one was asked for.
 func (t *Target) Name() string {
-	if t.config.Kernel == "" {
-		return t.config.Driver
+	if t.config.Boot.Kernel == "" {
+		return t.config.Boot.Driver
 	}
-	return t.config.Driver + ":" + string(t.config.Kernel)
+	return t.config.Boot.Driver + ":" + string(t.config.Boot.Kernel)
 }
 
 // Check puts the runtime together and asks its driver.
 func (t *Target) Check(ctx context.Context) (err error) {
-	if t.runtime, err = t.open(); err != nil {
+	if t.runtime, err = t.config.Open(); err != nil {
 		return err
 	}
 	for _, r := range t.runtime.Probe(ctx) {
-		if r.Driver != t.config.Driver {
+		if r.Driver != t.config.Boot.Driver {
 			continue
 		}
 		if !r.Usable {
@@ -60,7 +65,7 @@ func (t *Target) Check(ctx context.Context) (err error) {
 		}
 		return nil
 	}
-	return &target.MissingError{What: fmt.Sprintf("driver %s is not a part of this build", t.config.Driver)}
+	return &target.MissingError{What: fmt.Sprintf("driver %s is not a part of this build", t.config.Boot.Driver)}
 }
 
 // trialLimit is how long the first boot may take, which may still make an initramfs.
@@ -70,7 +75,7 @@ const trialLimit = 60 * time.Second
 func (t *Target) Prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
-	booted, err := t.boot(ctx)
+	booted, err := t.boot(ctx, target.Bare)
 	if err != nil {
 		return err
 	}
@@ -83,7 +88,7 @@ func (t *Target) Prepare(ctx context.Context) error {
 
 // Labels tells the driver and the kernel's origin.
 func (t *Target) Labels() []record.Label {
-	return []record.Label{{Key: "target", Value: t.config.Driver}, {Key: "kernel", Value: t.kernel}}
+	return []record.Label{{Key: "target", Value: t.config.Boot.Driver}, {Key: "kernel", Value: t.kernel}}
 }
 
 // Version names the kernel and the agent.
@@ -92,34 +97,32 @@ func (t *Target) Version() string { return strings.TrimSpace(t.version) }
 // Clean has nothing to do: what Prepare left in the cache serves all later runs.
 func (t *Target) Clean() error { return nil }
 
+// toolPath is where a guest has the lab's tool.
+const toolPath = "/bin/arcbox-probe"
+
 // Boot boots a VM.
-func (t *Target) Boot(ctx context.Context) (target.VM, error) {
-	booted, err := t.boot(ctx)
+func (t *Target) Boot(ctx context.Context, content target.Content) (target.VM, error) {
+	booted, err := t.boot(ctx, content)
 	if err != nil {
 		return nil, err
+	}
+	if t.config.Profile != "" {
+		return &profiled{vm: &vm{booted}, dir: t.config.Profile}, nil
 	}
 	return &vm{booted}, nil
 }
 
-func (t *Target) boot(ctx context.Context) (*core.VM, error) {
-	config := t.config
+func (t *Target) boot(ctx context.Context, content target.Content) (*core.VM, error) {
+	config := t.with(content)
 	config.Requested = events.Now()
 	return t.runtime.Boot(ctx, config)
 }
 
-// vm gives the runtime's VM the methods of the lab's.
-type vm struct{ *core.VM }
-
-// Exec runs a process in the guest.
-func (v *vm) Exec(ctx context.Context, args ...string) (client.Status, error) {
-	return target.Exec(ctx, v.Agent, args...)
-}
-
-// Processes are those of the VMM and of the guest's kernel.
-func (v *vm) Processes(ctx context.Context) ([]hypervisor.Process, error) {
-	stats, err := v.Stats(ctx)
-	if err != nil {
-		return nil, err
+// with returns what to boot for a guest with that content.
+func (t *Target) with(content target.Content) core.BootConfig {
+	config := t.config.Boot
+	if content == target.WithTool {
+		config.Files = append(slices.Clip(config.Files), core.File{Name: toolPath, Mode: 0o755, Source: t.config.Tool})
 	}
-	return stats.Processes, nil
+	return config
 }

@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// The accelerators.
+// The accelerators. The last one is tcg that counts instructions.
 const (
-	kvm = "kvm"
-	tcg = "tcg"
+	kvm    = "kvm"
+	tcg    = "tcg"
+	icount = "icount"
 )
 
 // port names the virtio console port on which the agent serves.
@@ -63,8 +64,11 @@ func (m machine) cpuOption() string {
 
 // accelOption is QEMU's -accel option.
 func (m machine) accelOption() string {
-	if m.accel == tcg {
+	switch m.accel {
+	case tcg:
 		return "tcg,thread=multi"
+	case icount:
+		return "tcg,thread=single"
 	}
 	return m.accel
 }
@@ -84,19 +88,27 @@ func (m machine) cmdline() string {
 }
 
 // agentFD is the descriptor by which QEMU gets its end of the agent's connection.
+// Those of further files follow it.
 const agentFD = 3
+
+// agentDevice is what QEMU's events call the agent's console port.
+const agentDevice = "agent"
 
 // args is QEMU's command line. The trace tells when the vCPUs start.
 func (m machine) args(config Config, guest Guest) []string {
-	return []string{
+	args := []string{
 		"-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot",
 		"-machine", m.typeOption(), "-accel", m.accelOption(), "-cpu", m.cpuOption(),
 		"-smp", strconv.Itoa(config.CPUs), "-m", fmt.Sprintf("%dk", config.Memory>>10),
 		"-kernel", guest.Kernel, "-initrd", guest.Initramfs, "-append", m.cmdline(),
 		"-serial", "stdio",
 		"-chardev", fmt.Sprintf("socket,id=agent,fd=%d", agentFD),
-		"-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=" + port,
+		"-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,id=" + agentDevice + ",name=" + port,
 		// Without a log file of its own the trace hangs the microvm of QEMU 7.2 at its start.
 		"-trace", vcpusEvent, "-D", "/dev/stderr",
 	}
+	if m.accel == icount {
+		args = append(args, countArgs()...)
+	}
+	return args
 }

@@ -34,7 +34,7 @@ func TestArgs(t *testing.T) {
 	args := machine{"microvm", tcg, 2600000}.args(config, guest)
 	for _, want := range [][]string{
 		{"-smp", "2"}, {"-m", "262144k"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-accel", "tcg,thread=multi"},
-		{"-chardev", "socket,id=agent,fd=3"}, {"-device", "virtserialport,chardev=agent,name=arcbox"},
+		{"-chardev", "socket,id=agent,fd=3"}, {"-device", "virtserialport,chardev=agent,id=agent,name=arcbox"},
 	} {
 		i := slices.Index(args, want[1])
 		require.Greater(t, i, 0, "%q", want)

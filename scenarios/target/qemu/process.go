@@ -5,19 +5,16 @@
 package qemu
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
-	"unicode"
-
-	"arcbox.dev/runtime/events"
 )
 
 // vcpusEvent is QEMU's trace event for a change of the VM's state, and vcpusRun
@@ -36,25 +33,40 @@ type process struct {
 	err     error         // how, once it has
 }
 
-// start runs QEMU and returns it with our end of the agent's connection.
-func start(program string, args []string) (*process, net.Conn, error) {
+// connect returns the two ends of a connection: ours, and what QEMU gets of it.
+func connect(what string) (net.Conn, *os.File, error) {
+	syscall.ForkLock.RLock() // no other process may get them
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("making the agent's connection: %w", err)
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
 	}
-	syscall.CloseOnExec(fds[0])
-	syscall.CloseOnExec(fds[1])
-	ours, theirs := os.NewFile(uintptr(fds[0]), "agent"), os.NewFile(uintptr(fds[1]), "agent")
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, nil, fmt.Errorf("making the connection to the %s: %w", what, err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), what), os.NewFile(uintptr(fds[1]), what)
 	defer ours.Close()
-	defer theirs.Close()
 	conn, err := net.FileConn(ours)
 	if err != nil {
-		return nil, nil, fmt.Errorf("making the agent's connection: %w", err)
+		theirs.Close()
+		return nil, nil, fmt.Errorf("making the connection to the %s: %w", what, err)
 	}
+	return conn, theirs, nil
+}
+
+// start runs QEMU and returns it with our end of the agent's connection. The files
+// become QEMU's descriptors after agentFD; the caller keeps its own.
+func start(program string, args []string, files ...*os.File) (*process, net.Conn, error) {
+	conn, theirs, err := connect("agent")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer theirs.Close()
 	p := &process{console: &output{}, stderr: &output{awaited: vcpusRun}, done: make(chan struct{})}
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = p.console, p.stderr
-	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.ExtraFiles = append([]*os.File{theirs}, files...)
 	cmd.SysProcAttr = attributes()
 	started := make(chan error)
 	go func() {
@@ -85,6 +97,42 @@ func (p *process) kill() {
 	}
 }
 
+// during returns a context that ends with ctx or with QEMU, and then says why QEMU
+// ended. The caller calls the function when it does not need it any more.
+func (p *process) during(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	released := make(chan struct{})
+	go func() {
+		select {
+		case <-p.done:
+			cancel(p.why())
+		case <-released:
+		}
+	}()
+	return ctx, sync.OnceFunc(func() {
+		close(released)
+		cancel(nil)
+	})
+}
+
+// endGrace is how long after the loss of a connection to it QEMU's end may take to show.
+const endGrace = 500 * time.Millisecond
+
+// abandon ends QEMU after an error, and returns the reason for it that is known
+// best. The context is of during.
+func (p *process) abandon(ctx context.Context, err error) error {
+	// The end of QEMU and the loss of a connection race; give it a moment.
+	select {
+	case <-ctx.Done():
+	case <-time.After(endGrace):
+	}
+	p.kill()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
 // why says how QEMU ended, with the last words of it and of the guest.
 func (p *process) why() error {
 	text := "QEMU ended"
@@ -97,57 +145,4 @@ func (p *process) why() error {
 		}
 	}
 	return errors.New(text)
-}
-
-// output keeps the last of what is written to it, and notes when a line that is
-// awaited comes.
-type output struct {
-	awaited string
-
-	mu   sync.Mutex
-	tail []byte
-	at   time.Duration // when awaited came, on the clock of events.Now; 0 before
-}
-
-// maxTail bounds what is kept, in bytes.
-const maxTail = 4096
-
-// Write never fails.
-func (o *output) Write(b []byte) (int, error) {
-	now := events.Now()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.tail = append(o.tail, b[max(0, len(b)-maxTail):]...)
-	o.tail = o.tail[max(0, len(o.tail)-maxTail):]
-	if o.awaited != "" && o.at == 0 && strings.Contains(string(o.tail), o.awaited) {
-		o.at = now
-	}
-	return len(b), nil
-}
-
-// cameAt returns when the awaited line came, 0 if it has not.
-func (o *output) cameAt() time.Duration {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.at
-}
-
-// lastLine returns the last line that is neither empty nor of the trace, printable.
-func (o *output) lastLine() string {
-	o.mu.Lock()
-	text := string(o.tail)
-	o.mu.Unlock()
-	last := ""
-	for line := range strings.SplitSeq(text, "\n") {
-		line = strings.TrimSpace(strings.Map(func(r rune) rune {
-			if unicode.IsPrint(r) {
-				return r
-			}
-			return ' '
-		}, line))
-		if line != "" && !strings.HasPrefix(line, vcpusEvent) {
-			last = line
-		}
-	}
-	return last
 }

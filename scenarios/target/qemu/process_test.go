@@ -53,7 +53,7 @@ func TestBootOfFailingQEMU(t *testing.T) {
 		{"killed", "echo " + vcpusRun + " >&2; kill -9 $$", "QEMU ended: signal: killed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := install(t, tc.script).Boot(context.Background())
+			_, err := install(t, tc.script).Boot(context.Background(), target.Bare)
 			require.EqualError(t, err, tc.want)
 		})
 	}
@@ -74,7 +74,7 @@ func TestBootOfHangingQEMU(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	_, err := qemu.Boot(ctx)
+	_, err := qemu.Boot(ctx, target.Bare)
 	require.ErrorIs(t, err, late)
 	text, err := os.ReadFile(pidFile)
 	require.NoError(t, err)

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+//go:build unix
+
 // Package qemu is a rival for the lab: the same agent in a distribution's kernel
 // under a plain QEMU, with QEMU's own devices.
 //
 // It is tuned as a user would who wants VMs to boot fast: the leanest machine that
-// boots the kernel, direct kernel boot, and no device that is not used. Hardware
-// virtualization is used where a trial boot shows that it runs this kernel.
+// boots the kernel, direct kernel boot, and no device that is not used; a snapshot's
+// memory is mapped and not read. Hardware virtualization is used where a trial boot
+// shows that it runs this kernel.
+//
+// Target is measured beside ArcBox. Counting is the same machine as a yardstick that
+// does not depend on the host: it counts the guest's instructions.
 package qemu
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"os/exec"
-	"strings"
-	"time"
 
 	"arcbox.dev/bench/record"
 	"arcbox.dev/scenarios/target"
@@ -28,12 +29,26 @@ const Program = "qemu-system-x86_64"
 type Guest struct {
 	Kernel    string // path; uncompressed with a PVH entry boots faster than a bzImage
 	Initramfs string // path; holds the agent and the modules of Modules
-	Version   string // of both, for the record
+	WithTool  string // path of one that holds the lab's own program too; may be empty
+	Tool      string // that program's path in the guest
+	Version   string // of all, for the record
 }
 
 // Modules are the kernel modules, where they are modules, that a guest needs for
 // its agent to be reached.
 var Modules = []string{"virtio_pci", "virtio_console"}
+
+// with returns the guest with that content in its Initramfs.
+func (g Guest) with(content target.Content) (Guest, error) {
+	if content != target.WithTool {
+		return g, nil
+	}
+	if g.WithTool == "" {
+		return Guest{}, errors.New("booting QEMU: the guest was made without the lab's tool")
+	}
+	g.Initramfs = g.WithTool
+	return g, nil
+}
 
 // Config says what to measure.
 type Config struct {
@@ -46,17 +61,18 @@ type Config struct {
 
 // Target is QEMU as a target of the lab.
 type Target struct {
-	config  Config
-	program string
-	guest   Guest
-	machine machine
-	version string
+	common
+	snapshot *snapshot // nil before Prepare, or if none could be made
+	refusal  error     // then, why
 }
 
 // New returns the target. It touches nothing yet.
-func New(config Config) *Target { return &Target{config: config} }
+func New(config Config) *Target { return &Target{common: common{config: config}} }
 
-var _ target.Booter = (*Target)(nil)
+var (
+	_ target.Booter  = (*Target)(nil)
+	_ target.Resumer = (*Target)(nil)
+)
 
 // Name returns "qemu", with the accelerator where one was asked for.
 func (t *Target) Name() string {
@@ -66,91 +82,49 @@ func (t *Target) Name() string {
 	return "qemu:" + t.config.Accel
 }
 
-// Check looks for QEMU.
-func (t *Target) Check(context.Context) error {
-	program, err := exec.LookPath(Program)
-	if err != nil {
-		return &target.MissingError{
-			What:   Program + " is not installed",
-			Remedy: "run `ci/setup test`, or install the package qemu-system-x86",
-		}
-	}
-	t.program = program
-	return nil
-}
-
-// Trial boots may take this long: with hardware virtualization a kernel is up in a
-// second, or else the machine is slower than software.
-const (
-	kvmTrial = 10 * time.Second
-	tcgTrial = 60 * time.Second
-)
-
-// Prepare gets the guest and finds the first machine, of those that should be
-// fastest, that boots it.
+// Prepare gets the guest, finds the first machine, of those that should be fastest,
+// that boots it, and makes the snapshot. A QEMU that cannot do that can still boot.
 func (t *Target) Prepare(ctx context.Context) error {
-	version, err := t.askVersion(ctx)
-	if err != nil {
+	boot := func(ctx context.Context) (target.VM, error) { return t.Boot(ctx, target.Bare) }
+	if err := t.prepare(ctx, machines(t.config.Accel, tscKHz()), boot); err != nil {
 		return err
 	}
-	if t.guest, err = t.config.Guest(ctx); err != nil {
-		return fmt.Errorf("getting a guest for QEMU: %w", err)
+	if t.snapshot, t.refusal = t.takeSnapshot(ctx); t.refusal == nil {
+		t.refusal = t.trial(ctx, t.Resume)
 	}
-	t.version = version + "; " + t.guest.Version
-	var failed []error
-	for _, m := range machines(t.config.Accel, tscKHz()) {
-		err := t.try(ctx, m)
-		if err == nil {
-			return nil
-		}
-		err = fmt.Errorf("%s with %s: %w", m.name, m.accel, err)
-		failed = append(failed, err)
-		t.version += "; not by " + err.Error()
+	if t.refusal != nil {
+		t.version += "; does not resume: " + t.refusal.Error()
 	}
-	return fmt.Errorf("finding a machine that boots: %w", errors.Join(failed...))
-}
-
-// try boots and stops a VM on the machine.
-func (t *Target) try(ctx context.Context, m machine) error {
-	limit := tcgTrial
-	if m.accel == kvm {
-		if err := kvmUsable(); err != nil {
-			return err
-		}
-		limit = kvmTrial
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not up after %v", limit))
-	defer cancel()
-	t.machine = m
-	vm, err := t.Boot(ctx)
-	if err != nil {
-		return err
-	}
-	defer vm.Close()
-	return vm.Stop(ctx)
-}
-
-// askVersion returns the first line of QEMU's version.
-func (t *Target) askVersion(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, t.program, "--version").Output()
-	if err != nil {
-		return "", fmt.Errorf("asking %s for its version: %w", t.program, err)
-	}
-	line, _, _ := bytes.Cut(out, []byte("\n"))
-	return strings.TrimSpace(string(line)), nil
+	return ctx.Err()
 }
 
 // Labels tells the machine and the accelerator.
-func (t *Target) Labels() []record.Label {
-	return []record.Label{
-		{Key: "target", Value: "qemu"},
-		{Key: "accel", Value: t.machine.accel},
-		{Key: "machine", Value: t.machine.name},
+func (t *Target) Labels() []record.Label { return t.labels() }
+
+// Clean forgets the snapshot. VMs leave nothing.
+func (t *Target) Clean() error {
+	if t.snapshot == nil {
+		return nil
 	}
+	err := t.snapshot.close()
+	t.snapshot = nil
+	return err
 }
 
-// Version names QEMU and the guest.
-func (t *Target) Version() string { return t.version }
-
-// Clean has nothing to do: every VM leaves nothing.
-func (t *Target) Clean() error { return nil }
+// Boot boots a VM.
+func (t *Target) Boot(ctx context.Context, content target.Content) (target.VM, error) {
+	guest, err := t.guest.with(content)
+	if err != nil {
+		return nil, err
+	}
+	run, err := t.launch(guest, launchOptions{})
+	if err != nil {
+		return nil, err
+	}
+	vm, err := run.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
+	vm.started = agentStart(vm.client)
+	return vm, nil
+}

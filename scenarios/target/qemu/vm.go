@@ -16,49 +16,25 @@ import (
 	"arcbox.dev/scenarios/target"
 )
 
-// Boot starts a VM and returns when its agent has answered.
-func (t *Target) Boot(ctx context.Context) (target.VM, error) {
-	requested := events.Now()
-	p, conn, err := start(t.program, t.machine.args(t.config, t.guest))
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	// A VM that ends before its agent answers ends the wait.
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		select {
-		case <-p.done:
-			cancel(p.why())
-		case <-stop:
-		}
-	}()
-	agent, err := client.NewOverStream(ctx, conn)
-	if err != nil {
-		// The end of QEMU and the loss of the connection race; give it a moment.
-		select {
-		case <-ctx.Done():
-		case <-time.After(endGrace):
-		}
-		p.kill()
-		if cause := context.Cause(ctx); cause != nil {
-			return nil, cause
-		}
-		return nil, fmt.Errorf("connecting to the agent: %w", err)
-	}
-	return &vm{process: p, agent: agent, requested: requested, ready: events.Now()}, nil
+// vm is a VM whose agent has answered.
+type vm struct {
+	*launched
+	client *client.Client
+	ready  time.Duration // when it answered; as other times, on the clock of events.Now
+	// started is when the agent ran its first instruction; 0 if that says nothing.
+	started time.Duration
 }
 
-// endGrace is how long after the loss of its connection QEMU's end may take to show.
-const endGrace = 500 * time.Millisecond
+var (
+	_ target.VM       = (*vm)(nil)
+	_ target.Informer = (*vm)(nil)
+)
 
-// vm is a booted VM.
-type vm struct {
-	process          *process
-	agent            *client.Client
-	requested, ready time.Duration // on the clock of events.Now
+// agentStart works out when the agent started, from the agent's own clock.
+func agentStart(agent *client.Client) time.Duration {
+	hello := agent.Hello()
+	received := events.Now() - time.Since(hello.Received)
+	return received - hello.SinceStart
 }
 
 // Marks has no events.Kernel: a kernel that boots quietly writes nothing.
@@ -67,16 +43,21 @@ func (v *vm) Marks(context.Context) []events.Mark {
 	if at := v.process.stderr.cameAt(); at != 0 {
 		marks = append(marks, events.Mark{Name: events.VMMUp, At: at})
 	}
-	hello := v.agent.Hello()
-	received := events.Now() - time.Since(hello.Received)
-	return append(marks,
-		events.Mark{Name: events.Init, At: received - hello.SinceStart},
-		events.Mark{Name: events.AgentReady, At: v.ready})
+	if v.started != 0 {
+		marks = append(marks, events.Mark{Name: events.Init, At: v.started})
+	}
+	return append(marks, events.Mark{Name: events.AgentReady, At: v.ready})
 }
+
+// Tool returns the path of the lab's tool, where the guest has it.
+func (v *vm) Tool() string { return v.tool }
+
+// Info asks the agent.
+func (v *vm) Info(ctx context.Context) (client.Info, error) { return v.client.Info(ctx) }
 
 // Exec runs a process in the guest.
 func (v *vm) Exec(ctx context.Context, args ...string) (client.Status, error) {
-	return target.Exec(ctx, v.agent, args...)
+	return target.Exec(ctx, v.client, args...)
 }
 
 // Processes is QEMU alone.
@@ -90,7 +71,7 @@ func (v *vm) Processes(context.Context) ([]hypervisor.Process, error) {
 
 // Stop powers the guest off and waits for QEMU's end.
 func (v *vm) Stop(ctx context.Context) error {
-	if err := v.agent.Shutdown(ctx, client.Shutdown{}); err != nil {
+	if err := v.client.Shutdown(ctx, client.Shutdown{}); err != nil {
 		return fmt.Errorf("shutting the guest down: %w", err)
 	}
 	select {
@@ -106,7 +87,7 @@ func (v *vm) Stop(ctx context.Context) error {
 
 // Close ends QEMU.
 func (v *vm) Close() error {
-	v.agent.Close()
-	v.process.kill()
+	v.client.Close()
+	v.close()
 	return nil
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-// Package targettest has a target of which nothing is real, for the tests of scenarios.
+// Package targettest has targets of which nothing is real, for the tests of scenarios.
 package targettest
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"arcbox.dev/bench/record"
@@ -14,7 +15,7 @@ import (
 	"arcbox.dev/scenarios/target"
 )
 
-// Plain is a target that cannot boot.
+// Plain is a target that cannot start anything.
 type Plain struct{}
 
 // Name returns "fake".
@@ -39,41 +40,57 @@ func (Plain) Clean() error { return nil }
 // set for it fails.
 type Booter struct {
 	Plain
-	BootErr, ExecErr, StopErr, CloseErr, ProcessesErr error
+	BootErr, ExecErr, StopErr, CloseErr, ProcessesErr, InfoErr, CountsErr error
 
+	BootsBefore int // that succeed before BootErr counts
 	BootMarks   []events.Mark
 	Status      client.Status // of every process
 	StopTime    time.Duration // that a stop takes
 	VMProcesses []hypervisor.Process
+	// Memory, where it is set, gives the processes instead: of a VM by its number,
+	// counted from 1, after so many processes were run in it and so many reads.
+	Memory func(vm, execs, reads int) []hypervisor.Process
+	Info   *client.Info   // makes its VMs tell it
+	Counts []record.Value // makes its VMs count
 
-	Open int // VMs that were booted and not closed
+	mu       sync.Mutex       // for what follows
+	Contents []target.Content // of the VMs that were booted
+	Executed [][]string       // in any VM
+	Open     int              // VMs that were booted and not closed
 }
 
 // Boot returns a VM.
-func (b *Booter) Boot(context.Context) (target.VM, error) {
-	if b.BootErr != nil {
+func (b *Booter) Boot(ctx context.Context, content target.Content) (target.VM, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.BootErr != nil && len(b.Contents) >= b.BootsBefore {
 		return nil, b.BootErr
 	}
 	b.Open++
-	return &vm{b}, nil
+	b.Contents = append(b.Contents, content)
+	v := &vm{b: b, number: len(b.Contents)}
+	if b.Info != nil || b.Counts != nil {
+		return &tellingVM{v}, nil
+	}
+	return v, nil
 }
 
-type vm struct{ b *Booter }
+// Resumer is such a target that has snapshots too.
+type Resumer struct{ *Booter }
 
-func (v *vm) Marks(context.Context) []events.Mark { return v.b.BootMarks }
+// Resume returns a VM.
+func (r Resumer) Resume(ctx context.Context) (target.VM, error) { return r.Boot(ctx, target.Bare) }
 
-func (v *vm) Exec(context.Context, ...string) (client.Status, error) { return v.b.Status, v.b.ExecErr }
-
-func (v *vm) Processes(context.Context) ([]hypervisor.Process, error) {
-	return v.b.VMProcesses, v.b.ProcessesErr
+// Starter is a target that boots no VMs itself: what it starts are those of Systems.
+type Starter struct {
+	Plain
+	Systems *Booter
 }
 
-func (v *vm) Stop(context.Context) error {
-	time.Sleep(v.b.StopTime)
-	return v.b.StopErr
-}
-
-func (v *vm) Close() error {
-	v.b.Open--
-	return v.b.CloseErr
+// Start returns a VM.
+func (s Starter) Start(ctx context.Context) (target.Instance, error) {
+	return s.Systems.Boot(ctx, target.WithTool)
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/host"
+	"arcbox.dev/scenarios/target/program"
+)
+
+// monitors returns the processes that an engine keeps for a container: podman's
+// conmon and containerd's shim have its ID among their arguments. The first process
+// of the container is a child of theirs.
+func monitors(id string) ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("looking for the container's monitor: %w", err)
+	}
+	var found []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		// It is empty for one that has ended and was not waited for.
+		cmdline, err := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+		if err == nil && slices.Contains(strings.Split(string(cmdline), "\x00"), id) {
+			found = append(found, pid)
+		}
+	}
+	return found, nil
+}
+
+// errElsewhere: the container's processes are not in sight.
+var errElsewhere = errors.New("the engine's processes are not on this host, or not this user's to see")
+
+func processes(id string) ([]hypervisor.Process, error) {
+	found, err := monitors(id)
+	if err != nil {
+		return nil, err
+	}
+	roles := map[int]string{}
+	var pids []int
+	for _, monitor := range found {
+		for _, pid := range host.Descendants(monitor) {
+			if roles[pid] == "" {
+				pids = append(pids, pid)
+				roles[pid] = "container"
+			}
+		}
+	}
+	for _, monitor := range found {
+		roles[monitor] = "monitor"
+	}
+	out, err := program.Memory(pids, func(pid int) string { return roles[pid] })
+	if err != nil {
+		return nil, err
+	}
+	if len(out) == 0 {
+		return nil, errElsewhere
+	}
+	return out, nil
+}
+
+// poll is how often the end of the monitors is looked for. They are no children of
+// the lab.
+const poll = 5 * time.Millisecond
+
+// waitGone waits for the end of a container's monitors, which end after it.
+func waitGone(ctx context.Context, id string) error {
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		left, err := monitors(id)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
