@@ -49,7 +49,7 @@ bench-ab: lab ## the same beside another revision: make bench-ab BASE=rev
 	@$(BIN)/arcbox-bench compare --suite quick --base '$(BASE)'
 
 .PHONY: bench-full
-bench-full: lab ## measure everything on every target that is here, for the record (an hour)
+bench-full: lab ## measure everything on every target that is here, for the record (half an hour)
 	@$(BIN)/arcbox-bench run --suite full
 
 .PHONY: bench-ci

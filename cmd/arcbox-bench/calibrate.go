@@ -149,7 +149,7 @@ func (o calibrateOptions) measure(ctx context.Context, b *builds, head revision.
 		return nil, nil, errors.Join(errors.New(l.Broken[0]), l.Close())
 	}
 	file, err := b.record(ctx, l, recording{
-		kind: "calibrate", name: "calibrate-" + short, out: o.out, results: o.results,
+		kind: calibrationKind, name: "calibrate-" + short, out: o.out, results: o.results,
 		commit: head.String(), command: o.commandLine(short), seed: o.seed,
 		config: append([]record.Label{{Key: pairsKey, Value: strconv.Itoa(o.pairs)}}, planted...),
 	})
@@ -162,6 +162,9 @@ func (o calibrateOptions) measure(ctx context.Context, b *builds, head revision.
 	fmt.Fprintf(stdout, "%d samples of %s are in %s\n", len(samples), short, file.Path())
 	return samples, l.Units, errors.Join(err, file.Close(), l.Close())
 }
+
+// calibrationKind is the kind of run that a calibration's files are of.
+const calibrationKind = "calibrate"
 
 // pairsKey is the configuration line that says how many pairs a round has.
 const pairsKey = "pairs"
@@ -223,33 +226,44 @@ func (b *builds) variants(ctx context.Context, head revision.Revision, runs []su
 func judgeFiles(stdout io.Writer, paths []string, pairs int) error {
 	var rates []calibrate.Rate
 	for _, path := range paths {
-		runs, _, err := record.Read(path)
+		judged, err := judgeFile(path, pairs)
 		if err != nil {
 			return err
 		}
-		found := false
-		for _, run := range runs {
-			if run.Config["kind"] != "calibrate" {
-				continue
-			}
-			found = true
-			n := pairs
-			if n == 0 {
-				if n, err = strconv.Atoi(run.Config[pairsKey]); err != nil {
-					return usageError{fmt.Errorf("%s does not say how many pairs a round has: give --count", path)}
-				}
-			}
-			judged, err := calibrate.Judge(run.Samples, run.Units, n)
-			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
-			rates = append(rates, judged...)
-		}
-		if !found {
-			return usageError{fmt.Errorf("%s is not a file of 'arcbox-bench calibrate'", path)}
-		}
+		rates = append(rates, judged...)
 	}
-	return errors.Join(showRates(stdout, rates), aims(rates))
+	return errors.Join(calibrate.Text(stdout, rates), aims(rates))
+}
+
+// judgeFile judges one file.
+func judgeFile(path string, pairs int) ([]calibrate.Rate, error) {
+	runs, _, err := record.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	var rates []calibrate.Rate
+	found := false
+	for _, run := range runs {
+		if run.Config["kind"] != calibrationKind {
+			continue
+		}
+		found = true
+		n := pairs
+		if n == 0 {
+			if n, err = strconv.Atoi(run.Config[pairsKey]); err != nil {
+				return nil, usageError{fmt.Errorf("%s does not say how many pairs a round has: give --count", path)}
+			}
+		}
+		judged, err := calibrate.Judge(run.Samples, run.Units, n)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		rates = append(rates, judged...)
+	}
+	if !found {
+		return nil, usageError{fmt.Errorf("%s is not a file of 'arcbox-bench calibrate'", path)}
+	}
+	return rates, nil
 }
 
 // aims says which aims are surely not met.

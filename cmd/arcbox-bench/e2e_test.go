@@ -123,3 +123,13 @@ func TestInterruptedLab(t *testing.T) {
 	require.Equal(t, statusInterrupted, lab.ProcessState.ExitCode(), "%s", rest)
 	require.GreaterOrEqual(t, len(samplesIn(t, file)), 3)
 }
+
+// TestHangingGuest: a boot that takes too long says what the guest wrote last.
+func TestHangingGuest(t *testing.T) {
+	need(t, "linux.uml")
+	file := filepath.Join(t.TempDir(), "run.txt")
+	out, err := exec.Command(buildLab(t), "run", "boot", "--targets", "uml:packaged", "--count", "1", "--warmup", "0", "--limit", "400ms", "--out", file).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "ColdBoot/target=uml/kernel=packaged failed: time limit of 400ms: ")
+	require.Contains(t, string(out), "the guest's last line was")
+}

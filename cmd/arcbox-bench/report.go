@@ -7,11 +7,16 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"arcbox.dev/bench/report"
+	"arcbox.dev/scenarios/calibrate"
 )
 
 // reportOptions are the command line's.
@@ -77,7 +82,11 @@ func (o reportOptions) document(found []report.Measured) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("reading the document: %w", err)
 	}
-	after, err := report.Splice(string(before), report.Section(found))
+	rates, err := gateErrors(filepath.Dir(filepath.Clean(o.results)), found)
+	if err != nil {
+		return err
+	}
+	after, err := report.Splice(string(before), report.Section(found)+rates)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", o.out, err)
@@ -87,4 +96,29 @@ func (o reportOptions) document(found []report.Measured) error {
 		return fmt.Errorf("%s does not show what is in %s (run 'arcbox-bench report')", o.out, o.results)
 	}
 	return replace(o.out, []byte(after))
+}
+
+// gateErrors returns the Markdown of the newest calibration of each benchmark on each
+// host: how often the gate is wrong there. Paths of files are relative to root.
+func gateErrors(root string, found []report.Measured) (string, error) {
+	newest := map[[2]string]report.Measured{}
+	for _, m := range found { // the oldest first
+		if m.Config["kind"] == calibrationKind {
+			newest[[2]string{m.Config["host"], m.Table.Base}] = m
+		}
+	}
+	var b strings.Builder
+	for _, key := range slices.SortedFunc(maps.Keys(newest), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+		m := newest[key]
+		rates, err := judgeFile(filepath.Join(root, filepath.FromSlash(m.File)), 0)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "\n### How often the gate is wrong: %s on %s\n\n%s\n`%s`\nat commit %s on %s: [%s](%s). Noise before it: %s.\n",
+			key[1], key[0], calibrate.Markdown(rates), m.Config["command"], m.Config["commit"], m.Config["date"], m.File, m.File, m.Config["noise"])
+		if disturbed := m.Disturbed(); disturbed != "" {
+			fmt.Fprintf(&b, "Disturbed samples: %s.\n", disturbed)
+		}
+	}
+	return b.String(), nil
 }

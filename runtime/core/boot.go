@@ -5,11 +5,13 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -181,7 +183,7 @@ func (v *VM) boot(ctx context.Context, driver hypervisor.Hypervisor, cfg BootCon
 	defer ended(nil)
 	go func() {
 		if exit, err := vm.Wait(ctx); err == nil {
-			ended(exitError("the guest ended while it booted", exit))
+			ended(endedError{exitError("the guest ended while it booted", exit)})
 		}
 	}()
 	hello, err := client.WaitReady(ctx, ready)
@@ -205,10 +207,42 @@ func (v *VM) whyNoBoot(ctx context.Context, err error) error {
 	case <-ctx.Done():
 	case <-time.After(500 * time.Millisecond):
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	var end endedError
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		return errdefs.New(errdefs.ErrUnavailable, "", "booting: %w", err)
+	case errors.As(cause, &end):
+		return end.error
+	default:
+		if line := v.lastLine(); line != "" {
+			return fmt.Errorf("%w; the guest's last line was %q", cause, line)
+		}
 		return cause
 	}
-	return errdefs.New(errdefs.ErrUnavailable, "", "booting: %w", err)
+}
+
+// endedError says how a guest ended while it booted.
+type endedError struct{ error }
+
+// lastLine ends the VM and returns the last line that the guest wrote, cut to a
+// length that fits an error.
+func (v *VM) lastLine() string {
+	const most = 160 // bytes
+	console, err := v.vm.Console()
+	if err != nil {
+		return ""
+	}
+	defer console.Close()
+	if err := v.vm.Kill(); err != nil {
+		return ""
+	}
+	text, err := io.ReadAll(console) // bounded by what is kept
+	if err != nil {
+		return ""
+	}
+	text = bytes.TrimSpace(text)
+	text = text[bytes.LastIndexByte(text, '\n')+1:]
+	return string(text[:min(len(text), most)])
 }
 
 // exitError says how a VM ended that should not have.
