@@ -4,6 +4,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"arcbox.dev/bench/stats"
@@ -18,15 +19,16 @@ func Section(found []Measured) string {
 	fmt.Fprintf(&b, "Each figure is a median, with an interval that holds the true one with at least %.0f %% confidence\n"+
 		"(of fewer than six samples: their range). Made by `arcbox-bench report`; [results/SCHEMA.md](results/SCHEMA.md) describes the files.\n", 100*stats.Confidence)
 	fmt.Fprintf(&b, "\n### The mission's targets\n\n%s", outcomesMarkdown(Outcomes(plain)))
-	host := ""
-	for _, m := range newest {
-		if m.Config["host"] != host {
-			host = m.Config["host"]
-			fmt.Fprintf(&b, "\n### Host %s\n\n%s.\n", host, m.Host())
+	for len(newest) > 0 {
+		host := newest[0].Config["host"]
+		end := slices.IndexFunc(newest, func(m Measured) bool { return m.Config["host"] != host })
+		if end < 0 {
+			end = len(newest)
 		}
-		fmt.Fprintf(&b, "\n#### %s\n\n%s%s", m.Table.Base, m.Table.markdown(), source(m))
+		hostMarkdown(&b, newest[:end])
+		newest = newest[end:]
 	}
-	if len(newest) == 0 {
+	if len(plain) == 0 {
 		b.WriteString("\nNothing has been recorded yet.\n")
 	}
 	return b.String()
@@ -46,14 +48,31 @@ func outcomesMarkdown(outcomes []Outcome) string {
 	return b.String()
 }
 
-// source says what is behind a table.
+// hostMarkdown shows the benchmarks of one host, and then the runs that they are of.
+func hostMarkdown(b *strings.Builder, found []Measured) {
+	fmt.Fprintf(b, "\n### Host %s\n\n%s.\n", found[0].Config["host"], found[0].Host())
+	var runs []Measured
+	for _, m := range found {
+		fmt.Fprintf(b, "\n#### %s\n\n%s\nFrom [%s](%s) at commit %s.", m.Table.Base, m.Table.markdown(), m.File, m.File, m.Config["commit"])
+		if disturbed := m.Disturbed(); disturbed != "" {
+			b.WriteString(" Disturbed samples: " + disturbed + ".")
+		}
+		b.WriteByte('\n')
+		if !slices.ContainsFunc(runs, func(r Measured) bool { return r.File == m.File }) {
+			runs = append(runs, m)
+		}
+	}
+	b.WriteString("\n#### The runs\n")
+	for _, m := range runs {
+		b.WriteString("\n" + source(m))
+	}
+}
+
+// source says how a run was made, and of what.
 func source(m Measured) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n`%s`\nat commit %s on %s: [%s](%s). Noise before it: %s.\n",
-		m.Config["command"], m.Config["commit"], m.Config["date"], m.File, m.File, m.Config["noise"])
-	if disturbed := m.Disturbed(); disturbed != "" {
-		fmt.Fprintf(&b, "Disturbed samples: %s.\n", disturbed)
-	}
+	fmt.Fprintf(&b, "[%s](%s): `%s` at commit %s on %s. Noise before it: %s.\n",
+		m.File, m.File, m.Config["command"], m.Config["commit"], m.Config["date"], m.Config["noise"])
 	for _, s := range m.Systems() {
 		fmt.Fprintf(&b, "- %s: %s\n", s.Key, s.Value)
 	}

@@ -63,8 +63,9 @@ func TestSection(t *testing.T) {
 	for _, want := range []string{
 		"### Host amd64-2c-24g-", "cpu; 2 CPUs; 24576 MiB of memory; Linux 6.1; debian 12.",
 		"#### ColdBoot", "115.0 ms (100.0–130.0)", "#### IdleMemory",
-		"`arcbox-bench run boot`\nat commit c0ffee on 2026-01-02T00:00:00Z: [results/h/a-new.txt](results/h/a-new.txt). Noise before it: quiet.",
-		"Disturbed samples: uml lean 1 of 6.\n", "Disturbed samples: none.\n", "- uml-lean: Linux 6.12",
+		"From [results/h/a-new.txt](results/h/a-new.txt) at commit c0ffee. Disturbed samples: uml lean 1 of 6.\n",
+		"#### The runs\n\n[results/h/a-new.txt](results/h/a-new.txt): `arcbox-bench run boot` at commit c0ffee on 2026-01-02T00:00:00Z. Noise before it: quiet.\n",
+		"Disturbed samples: none.\n", "- uml-lean: Linux 6.12",
 		"| cold boot < 1.5 s | 115.0 ms (100.0–130.0) | uml lean | pass | " + found[0].Config["host"] + " | [ColdBoot](results/h/a-new.txt) at c0ffee |\n",
 		"| hot boot < 0.5 s | — | | not measurable here: no HotBoot of ArcBox is recorded |",
 		"| idle memory < 150 MB | — | | not measurable here",
