@@ -6,7 +6,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -109,6 +111,25 @@ func TestKilledLab(t *testing.T) {
 	require.NoError(t, lab.Process.Kill())
 	_ = lab.Wait() // killed
 	require.GreaterOrEqual(t, len(samplesIn(t, file)), 2)
+}
+
+// TestResume: a run that was killed goes on where it ended, by its file alone.
+func TestResume(t *testing.T) {
+	need(t, "linux.uml")
+	file, program := filepath.Join(t.TempDir(), "run.txt"), buildLab(t)
+	out, err := exec.Command(program, "run", "boot", "--targets", "uml:packaged", "--count", "3", "--warmup", "0", "--seed", "1", "--out", file).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	whole, err := os.ReadFile(file)
+	require.NoError(t, err)
+	last := bytes.LastIndex(whole, []byte("#: round=3"))
+	require.NoError(t, os.WriteFile(file, whole[:last+40], 0o600))
+	require.Len(t, samplesIn(t, file), 2)
+
+	out, err = exec.Command(program, "run", "--resume", file).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	samples := samplesIn(t, file)
+	require.Len(t, samples, 3)
+	require.Equal(t, 3, samples[2].Round)
 }
 
 // TestInterruptedLab: Ctrl-C ends the run in good order.

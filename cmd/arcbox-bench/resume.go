@@ -30,6 +30,9 @@ func resume(cmd *cobra.Command, path string) error {
 	}
 	var o runOptions
 	again := &cobra.Command{Use: "run"}
+	again.SetContext(cmd.Context())
+	again.SetOut(cmd.OutOrStdout())
+	again.SetErr(cmd.ErrOrStderr())
 	o.flags(again)
 	if err := again.ParseFlags(words[2:]); err != nil {
 		return fmt.Errorf("%s: reading its command: %w", path, err)
@@ -40,7 +43,6 @@ func resume(cmd *cobra.Command, path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	s.earlier = &earlier
-	s.stdout, s.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 	return s.run(cmd.Context())
 }
 

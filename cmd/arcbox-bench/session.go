@@ -150,7 +150,7 @@ func (s *session) show(result runner.Result) error {
 			return err
 		}
 	}
-	fmt.Fprintf(s.stdout, "\nmedian (%.0f %% interval, or the range of fewer than 6); %d samples, %d of them disturbed, in %s\n",
+	fmt.Fprintf(s.stdout, "\nmedian (%.0f %% interval, or the range of fewer than 6); %d samples, %d of them disturbed; file: %s\n",
 		100*stats.Confidence, len(result.Samples), disturbed, s.out)
 	if n := len(result.Failures); n > 0 {
 		fmt.Fprintf(s.stdout, "%d runs failed; given up: %s\n", n, orNone(result.GivenUp))

@@ -121,7 +121,7 @@ func TestInterruptedSession(t *testing.T) {
 	s, stdout, _ := newSession(t, map[string]*lineuptest.System{"good": system}, "good")
 	s.runs[0].Count = 4
 	require.ErrorIs(t, s.run(ctx), context.Canceled)
-	require.Contains(t, stdout.String(), "1 samples, 0 of them disturbed, in "+s.out)
+	require.Contains(t, stdout.String(), "1 samples, 0 of them disturbed; file: "+s.out)
 
 	again, stdout, _ := newSession(t, map[string]*lineuptest.System{"good": ticking()}, "good")
 	again.out, again.runs[0].Count = s.out, 4
