@@ -19,6 +19,11 @@ type rule struct {
 // rules is the import matrix of ARCHITECTURE.md.
 var rules = []rule{
 	{"datapath/pad", nil, "it is a leaf"},
+	{"datapath/ring", []string{"datapath/pad"}, "a ring knows nothing of what it carries"},
+	{"datapath/pool", []string{"datapath/pad"}, "a buffer knows nothing of what is in it"},
+	{"datapath/checksum", nil, "it is a leaf"},
+	{"datapath/packet", nil, "it is a leaf"},
+	{"datapath/packet/packettest", []string{"datapath/packet", "datapath/checksum"}, "it makes packets for tests"},
 	{"datapath/guestmem", nil, "it is a leaf"},
 	{"datapath/virtq", []string{"datapath/guestmem"}, "the device side of a queue knows guest memory alone"},
 	{"datapath/virtq/virtqtest", []string{"datapath/guestmem", "datapath/virtq"}, "the driver side is for tests of queues and devices"},
@@ -70,7 +75,7 @@ var rules = []rule{
 // testOnly may be imported by tests of any package.
 var testOnly = []string{"datapath/virtq/virtqtest", "runtime/hypervisor/hvtest", "runtime/image/build", "guest/cache/cachetest", "guest/kernel/kerneltest", "guest/kernel", "guest/client",
 	"guest/initramfs", "guest/protocol", "runtime/virtio/blk", "runtime/virtio/vsock", "runtime/virtio/virtiotest", "scenarios/target/targettest",
-	"guest/protocol/agentpb"}
+	"guest/protocol/agentpb", "datapath/packet/packettest"}
 
 func checkImports(packages []pkg) []string {
 	var findings []string
