@@ -30,7 +30,9 @@ func NewSeed() Seed {
 func (k *Key) Hash(s *Seed) uint64 {
 	w := &s.word
 	h := fold(k.src.hi^w[0]^mixA, k.src.lo^w[1]) ^ fold(k.dst.hi^w[2]^mixB, k.dst.lo^w[3])
-	return fold(h^w[4]^mixA, k.rest^w[5]^mixB)
+	// Ports that follow one another differ in few bits of one factor, which a
+	// single product spreads unevenly: a second one mixes it again.
+	return fold(fold(h^w[4]^mixA, k.rest^w[5]^mixB)^w[0], mixA)
 }
 
 // Odd constants without pattern (fractional parts of the square roots of 2 and
