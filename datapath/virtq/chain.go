@@ -23,7 +23,6 @@ const maxBytes = 1 << 32
 // storage.
 type Chain struct {
 	Head     uint16   // names the chain in Push
-	Written  uint32   // bytes that the device wrote, for PushBatch; Pop sets it to 0
 	Readable [][]byte // what the driver sends
 	Writable [][]byte // where the device answers
 
@@ -54,8 +53,7 @@ type descriptor struct {
 // readDesc reads each field of a descriptor once: the driver may change it at any
 // time, so what is checked must be what is used.
 func readDesc(table []byte, i uint16) descriptor {
-	at := int(i) * descSize
-	b := table[at : at+descSize]
+	b := table[int(i)*descSize:][:descSize]
 	tail := binary.LittleEndian.Uint64(b[8:])
 	return descriptor{
 		addr:  binary.LittleEndian.Uint64(b),

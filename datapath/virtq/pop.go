@@ -22,36 +22,20 @@ func (q *Queue) Pop(dst []Chain) (int, error) {
 		q.err = &Error{Reason: IndexJump, Index: avail}
 		return 0, q.err
 	}
-	n, done := min(int(avail-q.nextAvail), len(dst)), 0
-	for singles := true; done < n; {
-		// Chains of one descriptor go in a run, the others one by one. A run is tried
-		// again after one that led somewhere, or if the window has moved: a driver of
-		// longer chains doesn't pay for it with each of them.
-		if singles {
-			k := q.popSingles(dst[done:n])
-			if singles = k > 0; singles {
-				done += k
-				continue
-			}
-		}
-		from := q.window.addr
-		if err := q.walk(&dst[done], q.availHead(q.nextAvail)); err != nil {
+	n := min(int(avail-q.nextAvail), len(dst))
+	for i := range n {
+		slot := int(q.nextAvail&q.mask) * availEntry
+		head := binary.LittleEndian.Uint16(q.avail[slot:])
+		if err := q.walk(&dst[i], head); err != nil {
 			q.err = err
-			if done == 0 {
+			if i == 0 {
 				return 0, err
 			}
-			return done, nil
+			return i, nil
 		}
 		q.nextAvail++
-		done++
-		singles = q.window.addr != from
 	}
 	return n, nil
-}
-
-// availHead reads an entry of the available ring.
-func (q *Queue) availHead(index uint16) uint16 {
-	return binary.LittleEndian.Uint16(q.avail[int(index&q.mask)*availEntry:])
 }
 
 // Unpop gives back the n chains that were popped last, none of which has been

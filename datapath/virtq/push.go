@@ -17,21 +17,6 @@ func (q *Queue) Push(head uint16, written uint32) {
 	q.staged++
 }
 
-// PushBatch is Push for chains that are all done: each with its Head and Written.
-func (q *Queue) PushBatch(chains []Chain) {
-	used := q.used
-	slot := int(q.staged&q.mask) * usedEntry
-	for i := range chains {
-		if slot > len(used)-usedEntry {
-			slot = 0
-		}
-		c := &chains[i]
-		binary.LittleEndian.PutUint64(used[slot:slot+usedEntry], uint64(c.Head)|uint64(c.Written)<<32)
-		slot += usedEntry
-	}
-	q.staged += uint16(len(chains))
-}
-
 // Publish hands all that was pushed to the driver, and says whether the driver
 // wants an interrupt for it.
 func (q *Queue) Publish() (interrupt bool) {

@@ -69,8 +69,7 @@ type Queue struct {
 	mask     uint16 // size-1
 	eventIdx bool
 	indirect bool
-	window   window // where the last buffer was
-	forced   bool   // the next Publish interrupts, whatever the driver asked for
+	forced   bool // the next Publish interrupts, whatever the driver asked for
 
 	availIndex *atomic.Uint32   // the word that holds the available index
 	availShift uint             // bits below the index in that word

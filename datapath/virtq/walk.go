@@ -20,7 +20,6 @@ func (q *Queue) walk(c *Chain, head uint16) error {
 		bytes    = uint64(0)
 		readable = -1 // number of slices before the first writable one, if there is one
 		at       = head
-		win      = q.window
 		err      error
 	)
 	for {
@@ -52,16 +51,8 @@ func (q *Queue) walk(c *Chain, head uint16) error {
 		} else if readable < 0 {
 			readable = len(bufs)
 		}
-		if off := d.addr - win.addr; off < uint64(len(win.mem)) && uint64(d.len) <= uint64(len(win.mem))-off {
-			if end := off + uint64(d.len); d.len > 0 {
-				bufs = append(bufs, win.mem[off:end:end])
-			}
-		} else if d.len > 0 {
-			if bufs, err = q.mem.Append(bufs, d.addr, uint64(d.len)); err != nil {
-				return q.broken(BadAddress, at, d)
-			}
-			win = win.moved(q.mem.Regions(), d.addr)
-			q.window = win
+		if bufs, err = q.mem.Append(bufs, d.addr, uint64(d.len)); err != nil {
+			return q.broken(BadAddress, at, d)
 		}
 		if d.flags&flagNext == 0 {
 			break
@@ -74,7 +65,7 @@ func (q *Queue) walk(c *Chain, head uint16) error {
 	if readable < 0 {
 		readable = len(bufs)
 	}
-	c.Head, c.Written, c.bufs = head, 0, bufs
+	c.Head, c.bufs = head, bufs
 	// Neither slice may grow into the other's place.
 	c.Readable, c.Writable = bufs[:readable:readable], bufs[readable:len(bufs):len(bufs)]
 	return nil
