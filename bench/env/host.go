@@ -56,10 +56,5 @@ func (h Host) Fingerprint() string {
 	return fmt.Sprintf("%s-%dc-%dg-%s", h.Arch, h.Cores, h.gib(), hex.EncodeToString(sum[:4]))
 }
 
-// String describes the host to a reader, on one line.
-func (h Host) String() string {
-	return fmt.Sprintf("%s, %d CPUs, %d GiB, %s, %s", h.CPU, h.Cores, h.gib(), h.Kernel, h.OS)
-}
-
 // gib returns the memory in GiB, rounded.
 func (h Host) gib() uint64 { return (h.Memory + 1<<29) >> 30 }
