@@ -73,15 +73,19 @@ func TestPodman(t *testing.T) {
 	_, err = c.Exec(t.Context(), "/nothing")
 	require.ErrorContains(t, err, "running podman exec: exit status 127: Error")
 
-	processes, err := c.Processes(t.Context())
-	require.NoError(t, err)
-	roles := map[string]int{}
-	for _, process := range processes {
-		roles[process.Role]++
-		require.NotZero(t, process.PSS)
+	for range 8 { // beside what podman's monitor starts after an exec
+		_, err := c.Exec(t.Context(), c.Tool())
+		require.NoError(t, err)
+		processes, err := c.Processes(t.Context())
+		require.NoError(t, err)
+		roles := map[string]int{}
+		for _, process := range processes {
+			roles[process.Role]++
+			require.NotZero(t, process.PSS)
+		}
+		require.Equal(t, 1, roles["container"])
+		require.GreaterOrEqual(t, roles["monitor"], 1)
 	}
-	require.Equal(t, 1, roles["container"])
-	require.GreaterOrEqual(t, roles["monitor"], 1)
 
 	require.NoError(t, c.Stop(t.Context()))
 	_, err = c.Exec(t.Context(), c.Tool())

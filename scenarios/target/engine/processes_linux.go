@@ -43,25 +43,35 @@ func monitors(id string) ([]int, error) {
 // errElsewhere: the container's processes are not in sight.
 var errElsewhere = errors.New("the engine's processes are not on this host, or not this user's to see")
 
+// inside says whether a process is in a PID namespace below this one's, which every
+// container has: proc_pid_status(5), NSpid. A monitor has other children too: podman's
+// runs "podman container cleanup" after each exec.
+func inside(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	_, ids, _ := strings.Cut(string(status), "\nNSpid:")
+	ids, _, _ = strings.Cut(ids, "\n")
+	return len(strings.Fields(ids)) > 1
+}
+
 func processes(id string) ([]hypervisor.Process, error) {
 	found, err := monitors(id)
 	if err != nil {
 		return nil, err
 	}
-	roles := map[int]string{}
 	var pids []int
 	for _, monitor := range found {
-		for _, pid := range host.Descendants(monitor) {
-			if roles[pid] == "" {
-				pids = append(pids, pid)
-				roles[pid] = "container"
-			}
+		pids = append(pids, host.Descendants(monitor)...)
+	}
+	slices.Sort(pids)
+	out, err := program.Memory(slices.Compact(pids), func(pid int) string {
+		if inside(pid) {
+			return "container"
 		}
-	}
-	for _, monitor := range found {
-		roles[monitor] = "monitor"
-	}
-	out, err := program.Memory(pids, func(pid int) string { return roles[pid] })
+		return "monitor"
+	})
 	if err != nil {
 		return nil, err
 	}
