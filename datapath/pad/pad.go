@@ -10,8 +10,7 @@
 // Go does not align heap objects to 128 bytes. Two words never meet on a line, wherever the object begins, if 128
 // bytes lie between them; the types here therefore carry padding on both sides.
 //
-// [Word] is an atomic 64-bit word with one method that sync/atomic lacks, Publish: a store with release order, which
-// is a plain MOV on amd64. [Uint64] is a Word with padding around it.
+// [Word] is an atomic 64-bit word, [Uint64] a Word with padding around it.
 package pad
 
 // Size is the distance in bytes that keeps two words off each other's cache lines.

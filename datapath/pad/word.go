@@ -7,7 +7,7 @@ import "sync/atomic"
 // A Word is a 64-bit word that several goroutines use at once. The zero value holds 0. It must not be copied after
 // first use.
 //
-// All methods but Publish are sync/atomic's and sequentially consistent.
+// All methods are sync/atomic's and sequentially consistent.
 type Word struct {
 	_ noCopy
 	_ [0]atomic.Uint64 // aligns v to 8 bytes on 32-bit architectures too
@@ -20,8 +20,7 @@ type noCopy struct{}
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
 
-// Load returns the value. What the goroutine that stored it wrote before is visible afterwards, whichever of this
-// type's methods it stored with.
+// Load returns the value. What the goroutine that stored it wrote before is visible afterwards.
 func (w *Word) Load() uint64 { return atomic.LoadUint64(&w.v) }
 
 // Store sets the value. No later load of this goroutine can overtake it, which on amd64 takes an XCHG.
@@ -33,11 +32,3 @@ func (w *Word) Add(delta uint64) uint64 { return atomic.AddUint64(&w.v, delta) }
 // CompareAndSwap sets the value to v if it is old, and reports whether it did so. On amd64 it is a full fence either
 // way.
 func (w *Word) CompareAndSwap(old, v uint64) bool { return atomic.CompareAndSwapUint64(&w.v, old, v) }
-
-// Publish sets the value with release order: whoever loads it sees everything that this goroutine wrote and has
-// finished reading everything that it read before. It is for a word that one goroutine at a time may write, such as a
-// ring's index, a slot's sequence number.
-//
-// It is not a full fence: a later load of this goroutine can be answered before others see the store. "Publish, then
-// look whether anybody sleeps" therefore needs Store, or a CompareAndSwap in between.
-func (w *Word) Publish(v uint64) { publish(&w.v, v) }

@@ -3,37 +3,28 @@
 package pool
 
 import (
-	"sync/atomic"
+	"math/bits"
 
 	"arcbox.dev/datapath/pad"
 )
 
-// slot is what a pool knows of one buffer. Slots are apart by a cache line, as
-// different cores own neighbours.
+// slot is what a pool knows of one buffer. Without pooldebug it takes 128 bytes, with
+// its fields on one cache line: different cores own neighbours, and a slot of an odd
+// size would lie across two lines as often as not, both of which go from core to core
+// with each packet that is handed on.
 type slot struct {
 	mem        []byte // all of the buffer
 	pool       *Pool
-	begin, end uint32        // the packet is mem[begin:end]; the owner's
-	index      uint32        // of this slot in the pool
-	next       atomic.Uint32 // index plus 1 of the slot below in the free list, or 0
 	guard      guard
-	_          pad.Line
+	begin, end uint32 // the packet is mem[begin:end]; the owner's
+	index      uint32 // of this slot in the pool
+	_          [pad.Size - 4*bits.UintSize/8 - 3*4]byte
 }
 
-// take makes the handle for a slot that was popped just now.
-func (s *slot) take() Buffer {
-	s.begin = uint32(s.pool.config.Headroom)
-	s.end = s.begin
+// take makes the handle for a slot that is the caller's since just now.
+func (s *slot) take(headroom uint32) Buffer {
+	s.begin, s.end = headroom, headroom
 	return Buffer{stamp: s.guard.get(s), slot: s}
-}
-
-// link sets next, for the slot's owner. Buffers that were got in one batch are mostly
-// put in the same order, and linked already: then the atomic store, by far the
-// dearest part of a put, is saved.
-func (s *slot) link(next uint32) {
-	if s.next.Load() != next {
-		s.next.Store(next)
-	}
 }
 
 // Buffer is a handle of a packet buffer, to be used by its owner alone and handed on
@@ -54,11 +45,12 @@ func (b Buffer) own() *slot {
 }
 
 // Put gives the buffer back to its pool. Neither the handle nor any copy of it, nor
-// bytes that it returned, may be used afterwards.
+// bytes that it returned, may be used afterwards. It panics if all of the pool's
+// buffers are free: one of them was put twice.
 func (b Buffer) Put() {
 	s := b.slot
 	s.guard.put(s, b.stamp)
-	s.pool.free.push(s, s)
+	s.pool.free.push(s.index)
 }
 
 // Bytes returns the packet. It has no capacity beyond its length: Append makes it longer.
@@ -91,8 +83,7 @@ func (b Buffer) Offset() int {
 // Reset makes the packet empty, with the pool's headroom in front.
 func (b Buffer) Reset() {
 	s := b.own()
-	s.begin = uint32(s.pool.config.Headroom)
-	s.end = s.begin
+	s.begin, s.end = s.pool.headroom, s.pool.headroom
 }
 
 // Prepend makes the packet longer by n bytes in front, and returns them. It returns

@@ -30,6 +30,8 @@ func TestMisuse(t *testing.T) {
 		{"double put", func(_ *Pool, b Buffer) { b.Put() }, "pool: put of buffer 0 after"},
 		{"double put in a batch", func(p *Pool, b Buffer) { p.PutBatch([]Buffer{b}) }, "pool: put of buffer 0 after"},
 		{"put of another owner's buffer", func(p *Pool, b Buffer) { p.Get(); b.Put() }, "pool: put of buffer 0 after"},
+		{"double put to a cache", func(p *Pool, b Buffer) { newCache(t, p, 2).Put(b) }, "pool: put of buffer 0 after"},
+		{"double put in a batch to a cache", func(p *Pool, b Buffer) { newCache(t, p, 2).PutBatch([]Buffer{b}) }, "pool: put of buffer 0 after"},
 		{"bytes", func(_ *Pool, b Buffer) { b.Bytes() }, "pool: use of buffer 0 after"},
 		{"bytes of another owner's buffer", func(p *Pool, b Buffer) { p.Get(); b.Bytes() }, "pool: use of buffer 0 after"},
 		{"append", func(_ *Pool, b Buffer) { b.Append(1) }, "pool: use of buffer 0 after"},
@@ -52,6 +54,20 @@ func TestMisuse(t *testing.T) {
 			require.Contains(t, got, "putHere", "who put it")
 		})
 	}
+}
+
+// TestCached: a buffer in a cache is as free as one in the pool.
+func TestCached(t *testing.T) {
+	p, err := New(Config{Buffers: 2, Size: 16})
+	require.NoError(t, err)
+	c := newCache(t, p, 2)
+	b, _ := c.Get()
+	bytes := b.Append(8)
+	c.Put(b)
+	require.Contains(t, panicOf(func() { b.Bytes() }), "pool: use of buffer 0 after")
+	require.Contains(t, panicOf(func() { b.Put() }), "pool: put of buffer 0 after")
+	bytes[3] = 1
+	require.Contains(t, panicOf(func() { c.Get() }), "byte 3 of buffer 0 was written while it was free")
 }
 
 func TestTwiceInOneBatch(t *testing.T) {

@@ -84,14 +84,39 @@ func TestForeign(t *testing.T) {
 	require.NoError(t, err)
 	other, err := New(Config{Buffers: 2, Size: 16})
 	require.NoError(t, err)
+	c := newCache(t, p, 4)
 	a, _ := p.Get()
 	b, _ := other.Get()
 	require.Panics(t, func() { p.PutBatch([]Buffer{a, b}) })
 	require.Panics(t, func() { p.PutBatch([]Buffer{a, {}}) })
-	require.True(t, Buffer{}.IsZero())
-	require.False(t, a.IsZero())
-	a.Put() // none of the batch was put
+	require.Panics(t, func() { c.PutBatch([]Buffer{a, b}) })
+	require.Panics(t, func() { c.PutBatch([]Buffer{a, {}}) })
+	require.Panics(t, func() { c.Put(b) })
+	require.Panics(t, func() { c.Put(Buffer{}) })
+	c.Flush()
+	a.Put() // nothing was put by the batches
 	require.Equal(t, 2, p.GetBatch(make([]Buffer, 3)))
+}
+
+// TestForeignInLongBatch: nothing is put of a batch that takes several accesses to the
+// free list either, wherever the foreign buffer is.
+func TestForeignInLongBatch(t *testing.T) {
+	const n = 3 * moveMost
+	p, err := New(Config{Buffers: n, Size: 1})
+	require.NoError(t, err)
+	c := newCache(t, p, 4)
+	bufs := make([]Buffer, n)
+	for _, foreign := range []int{0, n / 2, n - 1} {
+		require.Equal(t, n, p.GetBatch(bufs))
+		b := bufs[foreign]
+		bufs[foreign] = Buffer{}
+		require.Panics(t, func() { p.PutBatch(bufs) })
+		require.Panics(t, func() { c.PutBatch(bufs) })
+		_, ok := p.Get()
+		require.False(t, ok)
+		bufs[foreign] = b
+		p.PutBatch(bufs)
+	}
 }
 
 // TestModel compares a pool with a set of owned buffers, each with a packet.
@@ -205,7 +230,7 @@ func TestModel(t *testing.T) {
 					require.Equal(t, len(o.want), o.b.Len())
 					require.Equal(t, o.begin, o.b.Headroom())
 					require.Equal(t, c.Size-o.begin-len(o.want), o.b.Tailroom())
-					require.Equal(t, o.begin, o.b.Offset()%c.Size)
+					require.Zero(t, (o.b.Offset()-o.begin)%c.Size, "from the start of a buffer")
 				}
 			},
 		})
@@ -227,4 +252,52 @@ func TestNoAllocations(t *testing.T) {
 		b, _ := p.Get()
 		b.Put()
 	}))
+}
+
+// TestLastInFirstOut: what was put last is got first, and a batch keeps its order.
+func TestLastInFirstOut(t *testing.T) {
+	p, err := New(Config{Buffers: 200, Size: 1})
+	require.NoError(t, err)
+	bufs := make([]Buffer, 200)
+	for _, n := range []int{1, 2, moveMost, moveMost + 1, 2*moveMost + 1, 200} {
+		require.Equal(t, n, p.GetBatch(bufs[:n]))
+		want := offsets(bufs[:n])
+		p.PutBatch(bufs[:n])
+		require.Equal(t, n, p.GetBatch(bufs[:n]))
+		require.Equal(t, want, offsets(bufs[:n]))
+		p.PutBatch(bufs[:n])
+	}
+	a, _ := p.Get()
+	b, _ := p.Get()
+	at := a.Offset()
+	b.Put()
+	a.Put()
+	a, _ = p.Get()
+	require.Equal(t, at, a.Offset())
+}
+
+// TestTooMany: more puts than gets are found even without pooldebug once the free list
+// is full, and it can be used afterwards.
+func TestTooMany(t *testing.T) {
+	var l list
+	l.init(2)
+	require.PanicsWithValue(t, tooMany, func() { l.push(1) })
+	require.PanicsWithValue(t, tooMany, func() { l.give([]uint32{1}) })
+	dst := make([]uint32, 3)
+	require.Equal(t, 2, l.take(dst))
+	require.Equal(t, []uint32{1, 0}, dst[:2])
+	require.PanicsWithValue(t, tooMany, func() { l.give(dst) })
+	l.give(dst[:2])
+	index, ok := l.pop()
+	require.True(t, ok)
+	require.Zero(t, index)
+}
+
+// offsets returns where buffers of one byte are in their pool.
+func offsets(bufs []Buffer) []int {
+	at := []int{}
+	for _, b := range bufs {
+		at = append(at, b.Offset())
+	}
+	return at
 }

@@ -14,7 +14,8 @@ import (
 
 // TestOwners: goroutines get, hand on, stall and put at random. Each writes its mark
 // to what it owns and finds it again: a buffer with two owners shows as a wrong mark,
-// or as a race. In the end every buffer is free, once.
+// or as a race. Half of the goroutines have a cache. In the end every buffer is free,
+// once.
 func TestOwners(t *testing.T) {
 	const workers, buffers, rounds = 6, 24, 4000
 	p, err := New(Config{Buffers: buffers, Size: 32, Headroom: 8})
@@ -25,11 +26,17 @@ func TestOwners(t *testing.T) {
 		wg.Go(func() {
 			rnd := rand.New(rand.NewPCG(uint64(w), 7))
 			batch := make([]Buffer, 9)
+			getBatch, get, putBatch, put := p.GetBatch, p.Get, p.PutBatch, Buffer.Put
+			if w%2 == 0 {
+				c := newCache(t, p, 2+w)
+				defer c.Flush()
+				getBatch, get, putBatch, put = c.GetBatch, c.Get, c.PutBatch, c.Put
+			}
 			for round := range rounds {
 				n := 0
 				if rnd.IntN(2) == 0 {
-					n = p.GetBatch(batch[:rnd.IntN(len(batch)+1)])
-				} else if b, ok := p.Get(); ok {
+					n = getBatch(batch[:rnd.IntN(len(batch)+1)])
+				} else if b, ok := get(); ok {
 					batch[0], n = b, 1
 				}
 				mark := uint64(w)<<32 | uint64(round)
@@ -47,10 +54,10 @@ func TestOwners(t *testing.T) {
 				rnd.Shuffle(n, func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
 				switch rnd.IntN(3) {
 				case 0:
-					p.PutBatch(batch[:n])
+					putBatch(batch[:n])
 				case 1:
 					for _, b := range batch[:n] {
-						b.Put()
+						put(b)
 					}
 				case 2:
 					for _, b := range batch[:n] {
@@ -60,7 +67,7 @@ func TestOwners(t *testing.T) {
 				for range rnd.IntN(4) {
 					select {
 					case b := <-handed:
-						b.Put()
+						put(b)
 					default:
 					}
 				}
@@ -80,25 +87,4 @@ func TestOwners(t *testing.T) {
 	}
 	_, ok := p.Get()
 	require.False(t, ok)
-}
-
-// TestABA: a pop that was overtaken by pops and a push of the same top slot fails.
-func TestABA(t *testing.T) {
-	p, err := New(Config{Buffers: 3, Size: 1})
-	require.NoError(t, err)
-	old := p.free.top.Load()
-	next := p.slots[uint32(old)-1].next.Load()
-	a, _ := p.Get()
-	b, _ := p.Get()
-	a.Put()
-	require.Equal(t, uint32(old), uint32(p.free.top.Load()), "the same slot is on top")
-	require.False(t, p.free.top.CompareAndSwap(old, word(old, next)), "with another below")
-	b.Put()
-
-	// The count wraps without touching the index.
-	p.free.top.Store(p.free.top.Load() | 0xffffffff<<32)
-	bufs := make([]Buffer, 3)
-	require.Equal(t, 3, p.GetBatch(bufs))
-	p.PutBatch(bufs)
-	require.Equal(t, 3, p.GetBatch(bufs))
 }

@@ -79,8 +79,9 @@ func (b *backOff) pause() {
 	}
 }
 
-// BenchmarkAcrossCores measures single items from this goroutine to another. Its loops are written out for each type, since a
-// call through an interface or a type parameter's dictionary would cost as much as the ring.
+// BenchmarkAcrossCores measures single items from this goroutine to another, wherever the scheduler puts both: a quick
+// look. datapath/peers/rings measures on CPUs of their own. The loops are written out for each type, since a call
+// through an interface or a type parameter's dictionary would cost as much as the ring.
 func BenchmarkAcrossCores(b *testing.B) {
 	name := func(impl string) string { return fmt.Sprintf("impl=%s/batch=1/size=8", impl) }
 	b.Run(name("spsc"), func(b *testing.B) {

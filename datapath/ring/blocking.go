@@ -2,8 +2,6 @@
 
 package ring
 
-import "arcbox.dev/datapath/pad"
-
 // defaultSpins makes a few microseconds of looking, about what a wake-up costs.
 const defaultSpins = 1000
 
@@ -13,7 +11,7 @@ type Blocking[T any] struct {
 	ring   *SPSC[T]
 	items  *Waiter // the consumer's
 	room   *Waiter // the producer's
-	closed pad.Uint64
+	closed index
 }
 
 // NewBlocking returns an empty queue with the given capacity in items, or [ErrCapacity].
@@ -88,11 +86,11 @@ func (b *Blocking[T]) PopBatch(dst []T) int {
 // Close ends the queue: pushes fail from now on, and pops after the last item. Any goroutine may call it, more than
 // once; an item pushed at the same moment by another goroutine may be lost, so it is best left to the producer.
 func (b *Blocking[T]) Close() {
-	b.closed.Store(1)
+	b.closed.compareAndSwap(0, 1) // several goroutines may do so at once
 	b.items.Wake()
 	b.room.Wake()
 }
 
-func (b *Blocking[T]) isClosed() bool { return b.closed.Load() != 0 }
+func (b *Blocking[T]) isClosed() bool { return b.closed.load() != 0 }
 func (b *Blocking[T]) canPush() bool  { return b.isClosed() || b.ring.Len() < b.ring.Cap() }
 func (b *Blocking[T]) canPop() bool   { return b.isClosed() || b.ring.Len() > 0 }

@@ -15,12 +15,16 @@
 //
 // SPSC keeps head and tail indexes in lines of their own and caches the other side's (Lamport's queue, "Specifying
 // Concurrent Program Modules", TOPLAS 1983, with the caching of MCRingBuffer, Lee, Bu and Chandranmenon, IPDPS 2010).
-// SlotSPSC has no shared index: each slot says whose it is, so item and news of the item cross on one cache line
-// (FastForward, Giacomoni, Moseley and Vachharajani, PPoPP 2008). MPSC and MPMC give each slot a sequence number that
-// says for which position it is free or full (Vyukov's bounded MPMC queue).
+// SlotSPSC has no index of what is full: each slot says so itself, and item and news of the item cross on one cache
+// line (FastForward, Giacomoni, Moseley and Vachharajani, PPoPP 2008). MPSC and MPMC give each slot a sequence number
+// that says for which position it is free or full (Vyukov's bounded MPMC queue).
+//
+// Between two cores the crossing of lines is the cost, and the callers decide how many cross: a consumer that looks
+// into an empty ring again at once takes the producer's line at each item. Batches, or a pause of some hundred
+// nanoseconds before the next look, keep the two apart.
 //
 // In all of them an index or a sequence number is stored after the slot has been written or read, with release order
-// (see [pad.Word.Publish]), and loaded before the slot is touched. Who may touch a slot is said at each such store.
+// (see publish), and loaded before the slot is touched. Who may touch a slot is said at each such store.
 //
 // Positions are 64-bit and may wrap around; comparisons are by equality or by signed difference.
 package ring

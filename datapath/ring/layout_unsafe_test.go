@@ -26,7 +26,8 @@ func TestLayout(t *testing.T) {
 	side = unsafe.Sizeof(f.producer) - pad.Size
 	require.EqualValues(t, pad.Size, unsafe.Offsetof(f.producer))
 	apart(t, unsafe.Offsetof(f.producer)+side, unsafe.Offsetof(f.consumer))
-	apart(t, unsafe.Offsetof(f.consumer)+side, unsafe.Sizeof(f))
+	apart(t, unsafe.Offsetof(f.consumer)+side, unsafe.Offsetof(f.head)+pad.Size)
+	apart(t, unsafe.Offsetof(f.head)+pad.Size+word, unsafe.Sizeof(f)+word)
 
 	var m MPSC[uint64]
 	require.EqualValues(t, pad.Size, unsafe.Offsetof(m.consumer))

@@ -11,7 +11,7 @@ import "arcbox.dev/datapath/pad"
 type MPMC[T any] struct {
 	_         pad.Line
 	producers producers[T]
-	head      pad.Uint64 // position that the next consumer takes
+	head      index // position that the next consumer takes
 	slots     []slot[T]
 	scrub     bool // a popped slot is zeroed, because T holds pointers
 	_         pad.Line
@@ -28,8 +28,8 @@ func newMPMC[T any](capacity int, start uint64) (*MPMC[T], error) {
 		return nil, err
 	}
 	r := &MPMC[T]{producers: producers[T]{slots: slots}, slots: slots, scrub: holdsPointers[T]()}
-	r.producers.tail.Store(start)
-	r.head.Store(start)
+	r.producers.tail.publish(start)
+	r.head.publish(start)
 	return r, nil
 }
 
@@ -46,13 +46,13 @@ func (r *MPMC[T]) PushBatch(src []T) int { return r.producers.pushBatch(src) }
 // Pop removes the oldest item and reports whether there was one.
 func (r *MPMC[T]) Pop() (v T, ok bool) {
 	for {
-		pos := r.head.Load()
+		pos := r.head.load()
 		s := at(r.slots, pos)
-		seq := s.seq.Load()
+		seq := s.seq.load()
 		if seq == pos+1 {
 			// Who moves head past pos owns the slot, which no one has touched since it was seen full: only the
 			// owner of pos may drain it.
-			if r.head.CompareAndSwap(pos, pos+1) {
+			if r.head.compareAndSwap(pos, pos+1) {
 				return s.drain(pos, uint64(len(r.slots)), r.scrub), true
 			}
 			continue
@@ -67,7 +67,7 @@ func (r *MPMC[T]) Pop() (v T, ok bool) {
 // PopBatch removes up to len(dst) of the oldest items into dst, in order, and returns how many.
 func (r *MPMC[T]) PopBatch(dst []T) int {
 	for len(dst) > 0 {
-		pos := r.head.Load()
+		pos := r.head.load()
 		n, seq := r.fullRun(pos, len(dst))
 		if n == 0 {
 			if int64(seq-(pos+1)) < 0 {
@@ -75,7 +75,7 @@ func (r *MPMC[T]) PopBatch(dst []T) int {
 			}
 			continue
 		}
-		if !r.head.CompareAndSwap(pos, pos+uint64(n)) {
+		if !r.head.compareAndSwap(pos, pos+uint64(n)) {
 			continue
 		}
 		for i := range dst[:n] {
@@ -90,7 +90,7 @@ func (r *MPMC[T]) PopBatch(dst []T) int {
 func (r *MPMC[T]) fullRun(pos uint64, n int) (run int, seq uint64) {
 	for run < n {
 		want := pos + uint64(run) + 1
-		if seq = at(r.slots, want-1).seq.Load(); seq != want {
+		if seq = at(r.slots, want-1).seq.load(); seq != want {
 			break
 		}
 		run++

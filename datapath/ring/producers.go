@@ -10,18 +10,18 @@ import "arcbox.dev/datapath/pad"
 // before, and they still are: only a producer that owns a position may fill its slot, and had there been one, tail
 // would not have been pos at the compare-and-swap.
 type producers[T any] struct {
-	tail  pad.Uint64 // position that the next producer takes
+	tail  index // position that the next producer takes
 	slots []slot[T]
 	_     pad.Line
 }
 
 func (p *producers[T]) push(v T) bool {
 	for {
-		pos := p.tail.Load()
+		pos := p.tail.load()
 		s := at(p.slots, pos)
-		seq := s.seq.Load()
+		seq := s.seq.load()
 		if seq == pos {
-			if p.tail.CompareAndSwap(pos, pos+1) {
+			if p.tail.compareAndSwap(pos, pos+1) {
 				s.fill(pos, v)
 				return true
 			}
@@ -36,7 +36,7 @@ func (p *producers[T]) push(v T) bool {
 
 func (p *producers[T]) pushBatch(src []T) int {
 	for len(src) > 0 {
-		pos := p.tail.Load()
+		pos := p.tail.load()
 		n, seq := p.freeRun(pos, len(src))
 		if n == 0 {
 			if int64(seq-pos) < 0 {
@@ -44,7 +44,7 @@ func (p *producers[T]) pushBatch(src []T) int {
 			}
 			continue
 		}
-		if !p.tail.CompareAndSwap(pos, pos+uint64(n)) {
+		if !p.tail.compareAndSwap(pos, pos+uint64(n)) {
 			continue
 		}
 		for i, v := range src[:n] {
@@ -60,7 +60,7 @@ func (p *producers[T]) pushBatch(src []T) int {
 func (p *producers[T]) freeRun(pos uint64, n int) (run int, seq uint64) {
 	for run < n {
 		want := pos + uint64(run)
-		if seq = at(p.slots, want).seq.Load(); seq != want {
+		if seq = at(p.slots, want).seq.load(); seq != want {
 			break
 		}
 		run++

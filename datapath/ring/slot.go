@@ -2,18 +2,19 @@
 
 package ring
 
-import "arcbox.dev/datapath/pad"
-
-// A slot of a ring without shared indexes of what is ready. Its sequence number says whose it is:
+// A slot of a ring without a shared index of what is full. Its sequence number says whose it is:
 //
 //	seq == pos             free: it belongs to the producer that has position pos
 //	seq == pos + 1         full: it belongs to the consumer that has position pos
 //	seq == pos + capacity  free again, for the position one lap on
 //
+// In a [SlotSPSC], which has an index of what is free, a sequence number stays at pos + 1 until the slot is filled
+// again; with two slots or more that is the full of no other lap.
+//
 // Slots lie close together, so neighbours share a line: padding each would cost 16 times the memory for small items,
 // and the owner of a run of slots fetches each line once for several items.
 type slot[T any] struct {
-	seq pad.Word
+	seq word
 	v   T
 }
 
@@ -24,7 +25,7 @@ func newSlots[T any](capacity int, start uint64) ([]slot[T], error) {
 	}
 	slots := make([]slot[T], capacity)
 	for i := range uint64(capacity) {
-		at(slots, start+i).seq.Store(start + i)
+		at(slots, start+i).seq.publish(start + i)
 	}
 	return slots, nil
 }
@@ -38,7 +39,7 @@ func at[T any](slots []slot[T], pos uint64) *slot[T] {
 // after it has loaded this sequence number.
 func (s *slot[T]) fill(pos uint64, v T) {
 	s.v = v
-	s.seq.Publish(pos + 1)
+	s.seq.publish(pos + 1)
 }
 
 // drain takes the item of position pos out and passes the slot from its consumer to the producer of the next lap, who
@@ -49,6 +50,6 @@ func (s *slot[T]) drain(pos, capacity uint64, scrub bool) T {
 		var zero T
 		s.v = zero
 	}
-	s.seq.Publish(pos + capacity)
+	s.seq.publish(pos + capacity)
 	return v
 }

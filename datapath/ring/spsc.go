@@ -17,9 +17,9 @@ import "arcbox.dev/datapath/pad"
 type SPSC[T any] struct {
 	_        pad.Line
 	producer side[T]
-	tail     pad.Uint64 // position after the last item pushed; written by the producer alone
+	tail     index // position after the last item pushed; written by the producer alone
 	consumer side[T]
-	head     pad.Uint64 // position of the oldest item not yet popped; written by the consumer alone
+	head     index // position of the oldest item not yet popped; written by the consumer alone
 }
 
 // A side is what one end of an SPSC keeps to itself.
@@ -47,8 +47,8 @@ func newSPSC[T any](capacity int, start uint64) (*SPSC[T], error) {
 		producer: side[T]{next: start, limit: start + uint64(capacity), buf: buf},
 		consumer: side[T]{next: start, limit: start, buf: buf, scrub: holdsPointers[T]()},
 	}
-	r.tail.Store(start)
-	r.head.Store(start)
+	r.tail.publish(start)
+	r.head.publish(start)
 	return r, nil
 }
 
@@ -58,8 +58,8 @@ func (r *SPSC[T]) Cap() int { return len(r.producer.buf) }
 // Len returns the number of items in the ring at some moment during the call. Anyone may call it.
 func (r *SPSC[T]) Len() int {
 	// head first: it never passes tail, so the difference is not negative; the clamp is for pushes in between.
-	head := r.head.Load()
-	return int(min(r.tail.Load()-head, uint64(len(r.producer.buf))))
+	head := r.head.load()
+	return int(min(r.tail.load()-head, uint64(len(r.producer.buf))))
 }
 
 // Push appends v and reports whether there was room. Producer only.
@@ -73,7 +73,7 @@ func (r *SPSC[T]) Push(v T) bool {
 	p.next = next + 1
 	// Passes the slot next to the consumer. The item is written before; the consumer reads it only after it has
 	// loaded this tail.
-	r.tail.Publish(next + 1)
+	r.tail.publish(next + 1)
 	return true
 }
 
@@ -81,7 +81,7 @@ func (r *SPSC[T]) Push(v T) bool {
 func (r *SPSC[T]) findRoom() bool {
 	p := &r.producer
 	// The load that takes slots over from the consumer: it has finished reading, and zeroing, all those below head.
-	p.limit = r.head.Load() + uint64(len(p.buf))
+	p.limit = r.head.load() + uint64(len(p.buf))
 	return p.next != p.limit
 }
 
@@ -100,7 +100,7 @@ func (r *SPSC[T]) Pop() (v T, ok bool) {
 	}
 	c.next = next + 1
 	// Passes the slot next back to the producer. The item has been read, and zeroed, before.
-	r.head.Publish(next + 1)
+	r.head.publish(next + 1)
 	return v, true
 }
 
@@ -108,6 +108,6 @@ func (r *SPSC[T]) Pop() (v T, ok bool) {
 func (r *SPSC[T]) findItems() bool {
 	c := &r.consumer
 	// The load that takes slots over from the producer: it has written all those below tail.
-	c.limit = r.tail.Load()
+	c.limit = r.tail.load()
 	return c.next != c.limit
 }

@@ -51,12 +51,12 @@ func (s *side[T]) from(pos uint64, n int) []T {
 // after it has loaded this tail.
 func (r *SPSC[T]) publishTail(n int) {
 	r.producer.next += uint64(n)
-	r.tail.Publish(r.producer.next)
+	r.tail.publish(r.producer.next)
 }
 
 // publishHead passes the next n slots back to the producer. They have been read, and zeroed where needed, before; the
 // producer touches them only after it has loaded this head.
 func (r *SPSC[T]) publishHead(n int) {
 	r.consumer.next += uint64(n)
-	r.head.Publish(r.consumer.next)
+	r.head.publish(r.consumer.next)
 }

@@ -2,7 +2,7 @@
 
 //go:build !amd64 || !gc || race || purego
 
-package pad
+package ring
 
 import "sync/atomic"
 

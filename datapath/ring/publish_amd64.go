@@ -2,7 +2,7 @@
 
 //go:build amd64 && gc && !race && !purego
 
-package pad
+package ring
 
 // publish is a plain store, outside Go's memory model, for this compiler and this architecture alone. atomic.Store is
 // an XCHG here: 8 ns when nobody contends and, since it drains the store buffer, the whole way to the other core's
@@ -23,5 +23,5 @@ package pad
 //     load takes and yields the memory value, so it keeps its place after this store.
 //
 // The race detector, other compilers and other architectures take the sync/atomic build, as does the tag purego; the
-// tests of pad and ring are the same for both.
+// tests are the same for both.
 func publish(p *uint64, v uint64) { *p = v }
