@@ -50,7 +50,7 @@ func TestAnnotate(t *testing.T) {
 		{"nothing", "", 0, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			runs, warnings := parse([]byte(tc.before+"\nBenchmarkA 1 5 a-ns\n"), "f")
+			runs, warnings := Parse([]byte(tc.before+"\nBenchmarkA 1 5 a-ns\n"), "f")
 			require.Empty(t, warnings)
 			require.Len(t, runs, 1)
 			got := runs[0].Samples[0]
@@ -65,7 +65,7 @@ func TestAnnotationIsOneLine(t *testing.T) {
 	line, err := Sample{Name: "A", Values: []Value{{1, "ns"}}, Disturbed: "swap\nBenchmarkB 1 1 ns"}.line()
 	require.NoError(t, err)
 	require.Equal(t, "#: disturbed=swap BenchmarkB 1 1 ns\nBenchmarkA 1 1 ns\n", string(line))
-	runs, _ := parse(line, "f")
+	runs, _ := Parse(line, "f")
 	require.Len(t, runs[0].Samples, 1)
 }
 
@@ -85,7 +85,7 @@ func TestReadUnits(t *testing.T) {
 		{"none", "", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			runs, warnings := parse([]byte(tc.lines+"\nBenchmarkA 1 5 a-ns\n"), "f")
+			runs, warnings := Parse([]byte(tc.lines+"\nBenchmarkA 1 5 a-ns\n"), "f")
 			require.Empty(t, warnings)
 			require.Equal(t, tc.want, runs[0].Units)
 		})

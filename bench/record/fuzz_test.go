@@ -17,7 +17,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("key:\nkey: \x00\xff\nBenchmark/=/ 9999999999999999999 1 x"))
 	f.Add([]byte("Unit a floor=0.05 slack=1e9\n#: round=3 disturbed=swap 4/s\nBenchmarkA/a=b/a=c/ 1 2 a\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		runs, _ := parse(data, "fuzz")
+		runs, _ := Parse(data, "fuzz")
 		for _, r := range runs {
 			if len(r.Samples) == 0 {
 				t.Error("a run without samples")

@@ -27,15 +27,16 @@ func Read(path string) (runs []Run, warnings []string, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading results: %w", err)
 	}
-	runs, warnings = parse(data, path)
+	runs, warnings = Parse(data, path)
 	return runs, warnings, nil
 }
 
-func parse(data []byte, path string) (runs []Run, warnings []string) {
+// Parse is Read of what is in memory; name is what warnings call it.
+func Parse(data []byte, name string) (runs []Run, warnings []string) {
 	// A last line without its end was cut off: half a number is a number too.
 	data = data[:bytes.LastIndexByte(data, '\n')+1]
 	lines := bytes.Split(data, []byte("\n"))
-	reader := benchfmt.NewReader(bytes.NewReader(data), path)
+	reader := benchfmt.NewReader(bytes.NewReader(data), name)
 	var units []*benchfmt.UnitMetadata
 	for reader.Scan() {
 		switch rec := reader.Result().(type) {

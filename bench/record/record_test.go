@@ -148,7 +148,7 @@ func TestReadTornFile(t *testing.T) {
 		{"a line that is no sample", "BenchmarkA 1 x a-ns\n" + whole, 2, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			runs, warnings := parse([]byte(tc.data), tc.name)
+			runs, warnings := Parse([]byte(tc.data), tc.name)
 			n := 0
 			for _, r := range runs {
 				n += len(r.Samples)
@@ -160,7 +160,7 @@ func TestReadTornFile(t *testing.T) {
 }
 
 func TestReadSeveralRuns(t *testing.T) {
-	runs, warnings := parse([]byte("pkg: a\nBenchmarkA-8 1000 5 ns/op\n\npkg: b\nBenchmarkB 1 7 ns/op\nBenchmarkB 1 8 ns/op\n"), "f")
+	runs, warnings := Parse([]byte("pkg: a\nBenchmarkA-8 1000 5 ns/op\n\npkg: b\nBenchmarkB 1 7 ns/op\nBenchmarkB 1 8 ns/op\n"), "f")
 	require.Empty(t, warnings)
 	require.Len(t, runs, 2)
 	require.Equal(t, "a", runs[0].Config["pkg"])

@@ -28,6 +28,7 @@ func Section(found []Measured) string {
 		hostMarkdown(&b, newest[:end])
 		newest = newest[end:]
 	}
+	b.WriteString(packagesMarkdown(found))
 	if len(plain) == 0 {
 		b.WriteString("\nNothing has been recorded yet.\n")
 	}

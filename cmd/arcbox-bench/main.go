@@ -78,7 +78,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
-	root.AddCommand(runCommand(), compareCommand(), calibrateCommand(), listCommand(), reportCommand(), exportCommand(), workerCommand(), profileCommand())
+	root.AddCommand(runCommand(), compareCommand(), calibrateCommand(), listCommand(), reportCommand(), exportCommand(), workerCommand(), profileCommand(), packagesCommand())
 	return root
 }
 

@@ -40,6 +40,10 @@ func TestUsageMistakes(t *testing.T) {
 		{"run --suite quick --count 3", "--count does not go with --suite"},
 		{"list all", `unexpected "all" (see 'arcbox-bench list --help')`},
 		{"report now", `unexpected "now"`},
+		{"packages", "name the folder of a module (such as 'arcbox-bench packages datapath')"},
+		{"packages nowhere", "nowhere is not the folder of a module"},
+		{"packages . --rounds 0", "--rounds 0: must be at least 1"},
+		{"packages . --time 0s", "--time 0s: must be positive"},
 		{"fly", `unexpected "fly"`},
 	} {
 		status, stdout, stderr := lab(strings.Fields(tc.args)...)
@@ -51,7 +55,7 @@ func TestUsageMistakes(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{}, {"--help"}, {"run", "--help"}, {"report", "--help"}} {
+	for _, args := range [][]string{{}, {"--help"}, {"run", "--help"}, {"report", "--help"}, {"packages", "--help"}} {
 		status, stdout, stderr := lab(args...)
 		require.Zero(t, status)
 		require.Contains(t, stdout, "Usage:")
