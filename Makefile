@@ -52,6 +52,12 @@ bench-ab: lab ## the same beside another revision: make bench-ab BASE=rev
 bench-full: lab ## measure everything on every target that is here, for the record (half an hour)
 	@$(BIN)/arcbox-bench run --suite full
 
+.PHONY: bench-datapath
+bench-datapath: ## measure the datapath's parts beside what one would take instead (minutes)
+	@ci/setup datapath
+	@$(MAKE) --no-print-directory build
+	@$(BIN)/arcbox-bench packages datapath datapath/peers
+
 .PHONY: bench-ci
 bench-ci: lab ## what CI looks at: a few samples of ArcBox and its nearest rivals (minutes)
 	@$(BIN)/arcbox-bench run --suite ci --out $(BIN)/ci-$(COMMIT)-$(shell date +%s).txt

@@ -19,18 +19,15 @@ type RatioGoal struct {
 	Limit float64
 }
 
-// unit of both.
-const ratioUnit = "ns/op"
-
-// measured is our time, or ours by theirs in each round that has both.
+// measured is our time, the first value of a sample, or ours by theirs in each round that has both.
 func (g RatioGoal) measured(samples []record.Sample) []float64 {
 	ours, theirs := map[int]float64{}, map[int]float64{}
 	rounds := 0
 	for _, s := range samples {
-		v, ok := s.Value(ratioUnit)
-		if !ok {
+		if len(s.Values) == 0 {
 			continue
 		}
+		v := s.Values[0].Value
 		rounds = max(rounds, s.Round)
 		switch s.Name {
 		case g.Ours:

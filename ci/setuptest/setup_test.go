@@ -159,7 +159,7 @@ func TestProblems(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"unknown group", func(*host) {}, []string{"everything"}, "setup: unknown group everything: choose from demo, test and kernel\n"},
+		{"unknown group", func(*host) {}, []string{"everything"}, "setup: unknown group everything: choose from demo, test, kernel and datapath\n"},
 		{"only told", func(*host) {}, []string{"-n"}, "setup: missing: user-mode-linux\n"},
 		{"no rights", func(h *host) { h.script("id", "echo 1000") }, nil, "setup: these packages are missing, and installing them needs root: user-mode-linux\n"},
 		{"no apt", func(h *host) { h.remove("apt-get"); h.remove("dpkg-query") }, nil, "setup: this system has no apt-get: install by hand what these packages of Debian hold: user-mode-linux\n"},
