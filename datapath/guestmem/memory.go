@@ -81,10 +81,10 @@ func (m *Memory) Slice(addr, n uint64) ([]byte, error) {
 	return nil, &RangeError{Addr: addr, Len: n}
 }
 
-// Append appends the n bytes at addr to dst, as one slice for each of the adjacent
+// Append appends the n bytes at addr to dst, as one segment for each of the adjacent
 // regions that they span. It allocates only to let dst grow. Nothing is appended
 // for n == 0, whatever addr is. With an error, a *RangeError, dst is returned as it was.
-func (m *Memory) Append(dst [][]byte, addr, n uint64) ([][]byte, error) {
+func (m *Memory) Append(dst []Segment, addr, n uint64) ([]Segment, error) {
 	if n == 0 {
 		return dst, nil
 	}
@@ -97,10 +97,10 @@ func (m *Memory) Append(dst [][]byte, addr, n uint64) ([][]byte, error) {
 	off := addr - r.Addr
 	for {
 		if k := r.size() - off; left > k {
-			out = append(out, r.Mem[off:])
+			out = append(out, SegmentOf(r.Mem[off:]))
 			left -= k
 		} else {
-			return append(out, r.Mem[off:off+left:off+left]), nil
+			return append(out, SegmentOf(r.Mem[off:off+left])), nil
 		}
 		// The next region has to begin where this one ends. A region that ends at
 		// 2^64 is the last, so the sum below does not wrap to another's address.
@@ -110,6 +110,15 @@ func (m *Memory) Append(dst [][]byte, addr, n uint64) ([][]byte, error) {
 		}
 		r, off = &m.regions[i], 0
 	}
+}
+
+// Region returns the region that holds addr, and whether there is one.
+func (m *Memory) Region(addr uint64) (Region, bool) {
+	i, ok := m.find(addr)
+	if !ok {
+		return Region{}, false
+	}
+	return m.regions[i], true
 }
 
 // find returns the index of the region that holds addr.

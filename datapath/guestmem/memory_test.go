@@ -131,8 +131,8 @@ func TestAppend(t *testing.T) {
 		{"outside", 0x2000, 1, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := m.Append([][]byte{kept}, tt.addr, tt.n)
-			require.Equal(t, kept, got[0])
+			got, err := m.Append(Segments(kept), tt.addr, tt.n)
+			require.Equal(t, kept, got[0].Bytes())
 			if tt.want == nil {
 				require.ErrorAs(t, err, new(*RangeError))
 				require.Len(t, got, 1)
@@ -141,9 +141,10 @@ func TestAppend(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, got, 1+len(tt.want))
 			for i, w := range tt.want {
-				require.Same(t, &w[0], &got[1+i][0])
-				require.Equal(t, len(w), len(got[1+i]))
-				require.Equal(t, len(w), cap(got[1+i]))
+				b := got[1+i].Bytes()
+				require.Same(t, &w[0], &b[0])
+				require.Equal(t, len(w), len(b))
+				require.Equal(t, len(w), cap(b))
 			}
 		})
 	}
@@ -179,12 +180,12 @@ func TestLookupAgainstModel(t *testing.T) {
 			}
 			want = append(want, p)
 		}
-		slices, err := m.Append(nil, addr, n)
+		segs, err := m.Append(nil, addr, n)
 		require.Equal(t, want == nil, err != nil)
 		var got []*byte
-		for _, s := range slices {
-			for i := range s {
-				got = append(got, &s[i])
+		for _, s := range segs {
+			for i := range s.Bytes() {
+				got = append(got, &s.Bytes()[i])
 			}
 		}
 		require.Equal(t, len(want), len(got))
@@ -196,7 +197,13 @@ func TestLookupAgainstModel(t *testing.T) {
 			require.Same(t, want[0], &s[0])
 			require.Len(t, s, len(want))
 		} else {
-			require.NotEqual(t, 1, len(slices))
+			require.NotEqual(t, 1, len(segs))
+		}
+		r, ok := m.Region(addr)
+		require.Equal(t, model[addr] != nil, ok)
+		if ok {
+			require.Contains(t, regions, r)
+			require.Same(t, model[addr], &r.Mem[addr-r.Addr])
 		}
 	})
 }
@@ -204,7 +211,7 @@ func TestLookupAgainstModel(t *testing.T) {
 func TestLookupAllocatesNothing(t *testing.T) {
 	m, err := New(Region{0, make([]byte, 64)}, Region{64, make([]byte, 64)})
 	require.NoError(t, err)
-	dst := make([][]byte, 0, 2)
+	dst := make([]Segment, 0, 2)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		if b, err := m.Append(dst, 32, 64); err != nil || len(b) != 2 {
 			t.Fatal(b, err)
@@ -227,7 +234,7 @@ func BenchmarkAppend(b *testing.B) {
 			}
 			m, err := New(regions...)
 			require.NoError(b, err)
-			dst := make([][]byte, 0, 1)
+			dst := make([]Segment, 0, 1)
 			addr := regions[bb.regions/2].Addr + 64
 			for b.Loop() {
 				if _, err := m.Append(dst, addr, 1500); err != nil {

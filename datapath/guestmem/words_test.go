@@ -63,3 +63,37 @@ func TestWordsRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestEntries(t *testing.T) {
+	mem := make([]byte, 64)
+	m, err := New(Region{0x1000, mem}, Region{0x2000, mem[1:]})
+	require.NoError(t, err)
+
+	heads, err := Entries[uint16](m, 0x1002, 3)
+	require.NoError(t, err)
+	require.Len(t, heads, 3)
+	require.Equal(t, 3, cap(heads))
+	heads[2] = 0x0201
+	require.Equal(t, []byte{0, 1, 2, 0}, mem[5:9], "little-endian, in its place")
+
+	used, err := Entries[[2]uint32](m, 0x1004, 7)
+	require.NoError(t, err)
+	require.Len(t, used, 7)
+	used[6] = [2]uint32{0x04030201, 0x08070605}
+	require.Equal(t, []byte{1, 2, 3, 4, 5, 6, 7, 8}, mem[52:60])
+
+	for _, tt := range []struct {
+		name    string
+		addr, n uint64
+		want    string
+	}{
+		{"beyond the end", 0x1004, 8, "not in guest memory"},
+		{"outside", 0, 1, "not in guest memory"},
+		{"more than there are addresses", 0x1000, 1<<61 + 1, "not in guest memory"},
+		{"aligned for the guest, not here", 0x2000, 1, "not aligned in this process"},
+	} {
+		got, err := Entries[[2]uint32](m, tt.addr, tt.n)
+		require.ErrorContains(t, err, tt.want, tt.name)
+		require.Nil(t, got, tt.name)
+	}
+}

@@ -6,6 +6,7 @@ package guestmem
 
 import (
 	"fmt"
+	"math"
 	"sync/atomic"
 	"unsafe"
 )
@@ -30,6 +31,34 @@ func (m *Memory) Uint16(addr uint64) (*Uint16, error) {
 	// Uint16 is a uint16 and nothing else, p points at 2 aligned bytes that stay
 	// mapped as long as the Memory is in use, and any bit pattern is a value.
 	return (*Uint16)(p), err
+}
+
+// Entry is what a ring in guest memory consists of: one of 16-bit words, or one of
+// pairs of 32-bit words. Accesses to entries order nothing: an atomic.Uint32 says
+// which of them are this side's.
+type Entry interface {
+	uint16 | [2]uint32
+}
+
+// Entries returns n entries at addr. It fails if they are not all in one region, or the
+// words that they consist of are not aligned in this process.
+func Entries[E Entry](m *Memory, addr, n uint64) ([]E, error) {
+	var e E
+	size := uint64(unsafe.Sizeof(e))
+	if n > math.MaxUint64/size {
+		return nil, &RangeError{Addr: addr, Len: math.MaxUint64}
+	}
+	b, err := m.Slice(addr, n*size)
+	if err != nil {
+		return nil, err
+	}
+	p := unsafe.Pointer(unsafe.SliceData(b))
+	if uintptr(p)%unsafe.Alignof(e) != 0 {
+		return nil, fmt.Errorf("ring at guest address %#x is not aligned in this process", addr)
+	}
+	// p points at n*size bytes that are aligned for E and stay mapped as long as the
+	// Memory is in use; E has no pointers, and any bit pattern is a value.
+	return unsafe.Slice((*E)(p), n), nil
 }
 
 // word returns the address in this process of size aligned bytes at addr, or nil

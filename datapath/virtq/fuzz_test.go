@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 )
 
@@ -65,8 +66,8 @@ func fuzzQueue(t *testing.T, m image, l virtq.Layout, o virtq.Options) {
 		comparePop(t, m, chains[:n], err, want, reason)
 		for i := range chains[:n] {
 			c := &chains[i]
-			for _, b := range c.Writable {
-				b[0]++ // also where the rings are
+			for _, b := range c.Writable() {
+				b.Bytes()[0]++ // also where the rings are
 			}
 			q.Push(c.Head, uint32(c.WritableLen()))
 		}
@@ -125,20 +126,21 @@ func comparePop(t *testing.T, m image, got []virtq.Chain, err error, want []refC
 		t.Fatalf("Pop = %d chains, want %d and reason %v", len(got), len(want), reason)
 	}
 	for i := range got {
-		r, w := places(t, m, got[i].Readable), places(t, m, got[i].Writable)
+		r, w := places(t, m, got[i].Readable()), places(t, m, got[i].Writable())
 		if got[i].Head != want[i].head || !slices.Equal(r, want[i].readable) || !slices.Equal(w, want[i].writable) {
 			t.Fatalf("chain %d: head %d, readable %v, writable %v, want %+v", i, got[i].Head, r, w, want[i])
 		}
 	}
 }
 
-// places finds out where in the image slices are, and fails if they are not.
-func places(t *testing.T, m image, bufs [][]byte) (s spans) {
+// places finds out where in the image segments are, and fails if they are not.
+func places(t *testing.T, m image, segs []guestmem.Segment) (s spans) {
 	t.Helper()
 	base := reflect.ValueOf([]byte(m)).Pointer()
-	for _, b := range bufs {
+	for _, seg := range segs {
+		b := seg.Bytes()
 		at := reflect.ValueOf(b).Pointer() - base // wraps to a large number for what is before
-		if len(b) == 0 || at >= imageSize || uintptr(len(b)) > imageSize-at {
+		if len(b) == 0 || len(b) != cap(b) || at >= imageSize || uintptr(len(b)) > imageSize-at {
 			t.Fatalf("%d bytes outside guest memory", len(b))
 		}
 		s = s.add(int(at), len(b))

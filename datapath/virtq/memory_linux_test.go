@@ -83,7 +83,7 @@ func TestMemoryTakenAway(t *testing.T) {
 	require.NoError(t, unix.Ftruncate(fd, 0))
 	for name, f := range map[string]func(){
 		"Pop":          func() { _, _ = q.Pop(chains) },
-		"buffer":       func() { clear(chains[0].Writable[0]) },
+		"buffer":       func() { clear(chains[0].Writable()[0].Bytes()) },
 		"Push":         func() { q.Push(chains[0].Head, 64) },
 		"Publish":      func() { q.Push(chains[0].Head, 64); q.Publish() },
 		"EnableKicks":  func() { q.EnableKicks() },
@@ -145,8 +145,8 @@ func TestDriverChangesAllMeanwhile(t *testing.T) {
 				break
 			}
 			for _, c := range chains[:n] {
-				places(t, device, c.Readable)
-				places(t, device, c.Writable)
+				places(t, device, c.Readable())
+				places(t, device, c.Writable())
 				q.Push(c.Head, 0)
 			}
 			popped += n

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/datapath/virtq/virtqtest"
 )
@@ -168,7 +169,7 @@ func (m *model) push(t *rapid.T) {
 	m.pushed = append(m.pushed, h.sent)
 }
 
-// requireChain compares a chain's slices with the driver's buffers, byte by byte place.
+// requireChain compares a chain's segments with the driver's buffers, byte by byte place.
 func (m *model) requireChain(t *rapid.T, h held) {
 	require.Equal(t, h.head, h.chain.Head)
 	var want [2][]virtqtest.Buffer
@@ -183,11 +184,11 @@ func (m *model) requireChain(t *rapid.T, h held) {
 			bytes[side] += uint64(b.Len)
 		}
 	}
-	for side, got := range [2][][]byte{h.chain.Readable, h.chain.Writable} {
+	for side, got := range [2][]guestmem.Segment{h.chain.Readable(), h.chain.Writable()} {
 		require.Len(t, got, len(want[side]))
 		for i, b := range want[side] {
-			require.Len(t, got[i], int(b.Len))
-			require.Same(t, &m.data[b.Addr-m.addr], &got[i][0])
+			require.Equal(t, int(b.Len), got[i].Len())
+			require.Same(t, &m.data[b.Addr-m.addr], &got[i].Bytes()[0])
 		}
 	}
 	require.Equal(t, bytes[0], h.chain.ReadableLen())

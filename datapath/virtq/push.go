@@ -2,8 +2,6 @@
 
 package virtq
 
-import "encoding/binary"
-
 // availNoInterrupt: the driver does not want interrupts (virtio 1.2 §2.7.6).
 const availNoInterrupt = 1
 
@@ -11,10 +9,22 @@ const availNoInterrupt = 1
 // written writable bytes are what the device wrote. The driver sees it at the next
 // Publish. Each chain is pushed once; the order is free.
 func (q *Queue) Push(head uint16, written uint32) {
-	// One store of both little-endian fields, id and len (virtio 1.2 §2.7.8).
-	slot := int(q.staged&q.mask) * usedEntry
-	binary.LittleEndian.PutUint64(q.used[slot:], uint64(head)|uint64(written)<<32)
+	q.used[q.staged&q.mask] = [2]uint32{uint32(head), written}
 	q.staged++
+}
+
+// PushBatch is Push for chains that are all done, each with its Head and Written.
+func (q *Queue) PushBatch(chains []Chain) {
+	for len(chains) > 0 {
+		run := q.used[q.staged&q.mask:] // up to where the ring wraps
+		run = run[:min(len(run), len(chains))]
+		for i := range run {
+			c, e := &chains[i], &run[i]
+			e[0], e[1] = uint32(c.Head), c.Written
+		}
+		q.staged += uint16(len(run))
+		chains = chains[len(run):]
+	}
 }
 
 // Publish hands all that was pushed to the driver, and says whether the driver

@@ -63,10 +63,11 @@ type Options struct {
 // Queue is the device side of one queue, for one goroutine at a time.
 type Queue struct {
 	mem      *guestmem.Memory
-	desc     []byte // the descriptor table
-	avail    []byte // the available ring's entries
-	used     []byte // the used ring's entries
-	mask     uint16 // size-1
+	desc     []byte          // the descriptor table
+	avail    []uint16        // the available ring's entries: heads
+	used     [][2]uint32     // the used ring's entries: head, bytes written
+	region   guestmem.Region // where the last buffer was
+	mask     uint16          // size-1
 	eventIdx bool
 	indirect bool
 	forced   bool // the next Publish interrupts, whatever the driver asked for
@@ -92,27 +93,9 @@ func New(mem *guestmem.Memory, l Layout, o Options) (*Queue, error) {
 	if l.Size == 0 || l.Size > MaxSize || l.Size&(l.Size-1) != 0 {
 		return nil, fmt.Errorf("setting up virtqueue: size %d is not a power of two up to %d", l.Size, MaxSize)
 	}
-	n := uint64(l.Size)
-	desc, err := part(mem, "descriptor table", l.Desc, descAlign, descSize*n)
-	if err != nil {
-		return nil, err
-	}
-	avail, err := part(mem, "available ring", l.Avail, availAlign, ringHeader+availEntry*n+ringTrailer)
-	if err != nil {
-		return nil, err
-	}
-	used, err := part(mem, "used ring", l.Used, usedAlign, ringHeader+usedEntry*n+ringTrailer)
-	if err != nil {
-		return nil, err
-	}
-	q := &Queue{
-		mem:      mem,
-		desc:     desc,
-		avail:    avail[ringHeader : ringHeader+availEntry*n],
-		used:     used[ringHeader : ringHeader+usedEntry*n],
-		mask:     l.Size - 1,
-		eventIdx: o.EventIdx,
-		indirect: o.Indirect,
+	q := &Queue{mem: mem, mask: l.Size - 1, eventIdx: o.EventIdx, indirect: o.Indirect}
+	if err := q.bindTables(l); err != nil {
+		return nil, fmt.Errorf("setting up virtqueue: %w", err)
 	}
 	if err := q.bindWords(l); err != nil {
 		return nil, fmt.Errorf("setting up virtqueue: %w", err)
@@ -120,14 +103,35 @@ func New(mem *guestmem.Memory, l Layout, o Options) (*Queue, error) {
 	return q, nil
 }
 
-// part checks one part of a queue and returns its bytes.
-func part(mem *guestmem.Memory, name string, addr, align, size uint64) ([]byte, error) {
+// bindTables finds the descriptor table and the entries of the rings.
+func (q *Queue) bindTables(l Layout) (err error) {
+	n := uint64(l.Size)
+	if q.desc, err = part(q.mem, l.Desc, descAlign, descSize*n); err != nil {
+		return fmt.Errorf("descriptor table %w", err)
+	}
+	if _, err = part(q.mem, l.Avail, availAlign, ringHeader+availEntry*n+ringTrailer); err == nil {
+		q.avail, err = guestmem.Entries[uint16](q.mem, l.Avail+ringHeader, n)
+	}
+	if err != nil {
+		return fmt.Errorf("available ring %w", err)
+	}
+	if _, err = part(q.mem, l.Used, usedAlign, ringHeader+usedEntry*n+ringTrailer); err == nil {
+		q.used, err = guestmem.Entries[[2]uint32](q.mem, l.Used+ringHeader, n)
+	}
+	if err != nil {
+		return fmt.Errorf("used ring %w", err)
+	}
+	return nil
+}
+
+// part returns one part of a queue, its header and trailer included.
+func part(mem *guestmem.Memory, addr, align, size uint64) ([]byte, error) {
 	if addr%align != 0 {
-		return nil, fmt.Errorf("setting up virtqueue: %s at %#x is not aligned to %d bytes", name, addr, align)
+		return nil, fmt.Errorf("at %#x is not aligned to %d bytes", addr, align)
 	}
 	b, err := mem.Slice(addr, size)
 	if err != nil {
-		return nil, fmt.Errorf("setting up virtqueue: %s: %w", name, err)
+		return nil, fmt.Errorf("at %#x: %w", addr, err)
 	}
 	return b, nil
 }

@@ -177,15 +177,15 @@ func TestChainStorage(t *testing.T) {
 
 	require.Equal(t, uint64(8), kept.ReadableLen())
 	require.Equal(t, uint64(24), kept.WritableLen())
-	require.Same(t, &m[bufferOff], &kept.Readable[0][0])
-	require.Same(t, &m[bufferOff+8], &kept.Writable[0][0])
-	require.Same(t, &m[bufferOff+16], &kept.Writable[1][0])
-	require.Empty(t, batch[0].Readable)
-	require.Same(t, &m[bufferOff+64], &batch[0].Writable[0][0])
+	require.Same(t, &m[bufferOff], &kept.Readable()[0].Bytes()[0])
+	require.Same(t, &m[bufferOff+8], &kept.Writable()[0].Bytes()[0])
+	require.Same(t, &m[bufferOff+16], &kept.Writable()[1].Bytes()[0])
+	require.Empty(t, batch[0].Readable())
+	require.Same(t, &m[bufferOff+64], &batch[0].Writable()[0].Bytes()[0])
 
 	// To append to the one must not write over the other.
-	_ = append(kept.Readable, nil)
-	require.Len(t, kept.Writable[0], 8)
+	_ = append(kept.Readable(), guestmem.Segment{})
+	require.Equal(t, 8, kept.Writable()[0].Len())
 }
 
 func TestUnpop(t *testing.T) {

@@ -2,44 +2,47 @@
 
 package virtq
 
-// walk follows the chain that begins at head and puts its buffers into c. It looks
-// at no more descriptors than the queue has, one that goes too far, and one that
-// refers to a table.
+import "arcbox.dev/datapath/guestmem"
+
+// walk follows the chain that begins at head and makes c of it. It looks at no more
+// descriptors than the queue has, one that goes too far, and one that refers to a
+// table.
 func (q *Queue) walk(c *Chain, head uint16) error {
 	if head > q.mask {
 		return q.broken(BadHead, head, descriptor{})
 	}
 	var (
-		size     = uint32(q.mask) + 1
-		bufs     = c.bufs[:0]
-		table    = q.desc
-		entries  = size      // descriptors in table
-		indirect = false     // table is an indirect one
-		here     = uint32(0) // descriptors seen in table
-		seen     = uint32(0) // descriptors seen that have buffers
-		bytes    = uint64(0)
-		readable = -1 // number of slices before the first writable one, if there is one
-		at       = head
-		err      error
+		table     = q.desc
+		left      = int(q.mask) + 1 // descriptors that the chain may still have
+		tooMany   = Cycle           // what it is to have more
+		indirect  = false           // table is an indirect one
+		at        = head
+		bytes     = uint64(0)
+		segs      = c.more // room; n are in use
+		n         = 0
+		readable  = -1 // number of segments before the first writable one, if there is one
+		mem, base = q.region.Mem, q.region.Addr
 	)
 	for {
 		d := readDesc(table, at)
 		if d.flags&flagIndirect != 0 {
 			// virtio 1.2 §2.7.5.3.2: chained descriptors may come before the
 			// indirect one, whose write flag is ignored.
+			var err error
 			if table, err = q.indirectTable(d, at, indirect); err != nil {
 				return err
 			}
-			entries, indirect = uint32(len(table)/descSize), true
-			at, here = 0, 0
+			// With more steps than a table has descriptors, one was seen twice.
+			if entries := len(table) / descSize; entries <= left {
+				left = entries
+			} else {
+				tooMany = TooLong
+			}
+			indirect, at = true, 0
 			continue
 		}
-		// With more steps than the table has descriptors, one was seen twice.
-		if here++; here > entries {
-			return q.broken(Cycle, at, d)
-		}
-		if seen++; seen > size {
-			return q.broken(TooLong, at, d)
+		if left--; left < 0 {
+			return q.broken(tooMany, at, d)
 		}
 		if bytes += uint64(d.len); bytes > maxBytes {
 			return q.broken(TooLarge, at, d)
@@ -49,25 +52,37 @@ func (q *Queue) walk(c *Chain, head uint16) error {
 				return q.broken(BadOrder, at, d)
 			}
 		} else if readable < 0 {
-			readable = len(bufs)
+			readable = n
 		}
-		if bufs, err = q.mem.Append(bufs, d.addr, uint64(d.len)); err != nil {
-			return q.broken(BadAddress, at, d)
+		off, size := d.addr-base, uint64(d.len)
+		if end := off + size; size == 0 {
+			// Buffers of no length are left out.
+		} else if off < end && end <= uint64(len(mem)) && n < len(segs) {
+			segs[n] = guestmem.SegmentOf(mem[off:end:end]) // as popSingles has it
+			n++
+		} else {
+			var err error
+			// Rarely: storage grows, the region changes, or the buffer spans two.
+			if segs, err = q.mem.Append(segs[:n], d.addr, uint64(d.len)); err != nil {
+				return q.broken(BadAddress, at, d)
+			}
+			n, segs = len(segs), segs[:cap(segs)]
+			c.more = segs
+			q.region, _ = q.mem.Region(d.addr)
+			mem, base = q.region.Mem, q.region.Addr
 		}
 		if d.flags&flagNext == 0 {
 			break
 		}
-		if uint32(d.next) >= entries {
+		if int(d.next) >= len(table)/descSize {
 			return q.broken(BadNext, at, d)
 		}
 		at = d.next
 	}
 	if readable < 0 {
-		readable = len(bufs)
+		readable = n
 	}
-	c.Head, c.bufs = head, bufs
-	// Neither slice may grow into the other's place.
-	c.Readable, c.Writable = bufs[:readable:readable], bufs[readable:len(bufs):len(bufs)]
+	c.become(head, n, n-readable)
 	return nil
 }
 

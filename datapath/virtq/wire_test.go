@@ -46,12 +46,12 @@ func serve(q *virtq.Queue, kick, call signal, stop <-chan struct{}) (waits int, 
 			rnd.Shuffle(n, func(i, j int) { chains[i], chains[j] = chains[j], chains[i] })
 			for i := range chains[:n] {
 				sum := uint64(0)
-				for _, b := range chains[i].Readable {
-					for _, v := range b {
+				for _, s := range chains[i].Readable() {
+					for _, v := range s.Bytes() {
 						sum += uint64(v)
 					}
 				}
-				binary.LittleEndian.PutUint64(chains[i].Writable[0], sum)
+				binary.LittleEndian.PutUint64(chains[i].Writable()[0].Bytes(), sum)
 				q.Push(chains[i].Head, 8)
 			}
 			if q.Publish() {

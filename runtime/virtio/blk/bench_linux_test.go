@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio/iovec"
@@ -41,7 +42,7 @@ func benchDisk(b *testing.B) *File {
 	fd, err := unix.MemfdCreate("disk", unix.MFD_CLOEXEC)
 	require.NoError(b, err)
 	defer unix.Close(fd)
-	_, err = iovec.Pwritev(fd, [][]byte{make([]byte, benchSize)}, 0)
+	_, err = iovec.Pwritev(fd, guestmem.Segments(make([]byte, benchSize)), 0)
 	require.NoError(b, err)
 	return openFile(b, fmt.Sprintf("/proc/self/fd/%d", fd), false)
 }
@@ -49,7 +50,7 @@ func benchDisk(b *testing.B) *File {
 func benchPlain(b *testing.B, k kind, size int) {
 	f := benchDisk(b)
 	defer f.Close()
-	bufs := [][]byte{make([]byte, size)}
+	bufs := guestmem.Segments(make([]byte, size))
 	call := iovec.Preadv
 	if k == kindOut {
 		call = iovec.Pwritev
@@ -98,17 +99,18 @@ func TestServeDoesNotAllocate(t *testing.T) {
 		head := make([]byte, headerSize)
 		head[0] = byte(k)
 		data, st := make([]byte, 4096), make([]byte, 1)
-		readable, writable := [][]byte{head}, [][]byte{data, st}
+		readable, writable := guestmem.Segments(head), guestmem.Segments(data, st)
 		switch k {
 		case kindOut:
-			readable, writable = [][]byte{head, data}, [][]byte{st}
+			readable, writable = guestmem.Segments(head, data), guestmem.Segments(st)
 		case kindFlush:
-			writable = [][]byte{st}
+			writable = guestmem.Segments(st)
 		}
-		ch := &virtq.Chain{}
+		whole := virtq.MakeChain(0, readable, writable)
+		var ch virtq.Chain
 		got := testing.AllocsPerRun(100, func() {
-			ch.Readable, ch.Writable = readable, writable
-			if n := q.serve(ch); n == 0 {
+			ch.Copy(&whole)
+			if n := q.serve(&ch); n == 0 {
 				t.Fatal("no answer")
 			}
 		})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio"
@@ -78,11 +79,11 @@ type failingDisk struct{ Disk }
 
 var errBroken = errors.New("broken")
 
-func (failingDisk) Readv([][]byte, int64) error          { return errBroken }
-func (failingDisk) Writev([][]byte, int64) error         { return errBroken }
-func (failingDisk) Flush() error                         { return errBroken }
-func (failingDisk) Discard(int64, int64) error           { return errBroken }
-func (failingDisk) WriteZeroes(int64, int64, bool) error { return errBroken }
+func (failingDisk) Readv([]guestmem.Segment, int64) error  { return errBroken }
+func (failingDisk) Writev([]guestmem.Segment, int64) error { return errBroken }
+func (failingDisk) Flush() error                           { return errBroken }
+func (failingDisk) Discard(int64, int64) error             { return errBroken }
+func (failingDisk) WriteZeroes(int64, int64, bool) error   { return errBroken }
 
 func ranges(segments ...segment) []byte {
 	var b []byte
@@ -355,5 +356,5 @@ func TestShortDisk(t *testing.T) {
 	st, _, used := d.do(kindIn, 7, nil, 1024)
 	require.Equal(t, statusError, st)
 	require.Zero(t, used)
-	require.ErrorIs(t, d.dev.disk.Readv([][]byte{make([]byte, 1024)}, 7*512), io.ErrUnexpectedEOF)
+	require.ErrorIs(t, d.dev.disk.Readv(guestmem.Segments(make([]byte, 1024)), 7*512), io.ErrUnexpectedEOF)
 }

@@ -2,6 +2,8 @@
 
 package blk
 
+import "arcbox.dev/datapath/guestmem"
+
 // SectorSize is the unit of addresses and sizes in the protocol, in bytes, whatever
 // a disk's block size is (virtio 1.2 §5.2).
 const SectorSize = 512
@@ -16,9 +18,9 @@ type Disk interface {
 	// called then.
 	ReadOnly() bool
 	// Readv fills bufs from offset off.
-	Readv(bufs [][]byte, off int64) error
+	Readv(bufs []guestmem.Segment, off int64) error
 	// Writev writes bufs at offset off.
-	Writev(bufs [][]byte, off int64) error
+	Writev(bufs []guestmem.Segment, off int64) error
 	// Flush makes what was written before it durable.
 	Flush() error
 	// Discard says that n bytes at off are not needed any more; they may read as

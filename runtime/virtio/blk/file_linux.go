@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/runtime/errdefs"
 	"arcbox.dev/runtime/virtio/iovec"
 )
@@ -43,13 +44,13 @@ func (f *File) Size() int64 { return f.size }
 func (f *File) ReadOnly() bool { return f.readOnly }
 
 // Readv fills bufs from offset off.
-func (f *File) Readv(bufs [][]byte, off int64) error {
+func (f *File) Readv(bufs []guestmem.Segment, off int64) error {
 	_, err := iovec.Preadv(f.fd, bufs, off)
 	return err
 }
 
 // Writev writes bufs at offset off.
-func (f *File) Writev(bufs [][]byte, off int64) error {
+func (f *File) Writev(bufs []guestmem.Segment, off int64) error {
 	_, err := iovec.Pwritev(f.fd, bufs, off)
 	return err
 }
@@ -102,13 +103,13 @@ func cannot(err error) bool {
 var zeros [64 << 10]byte
 
 func (f *File) zero(off, n int64) error {
-	var bufs [iovec.Max][]byte
+	var bufs [iovec.Max]guestmem.Segment
 	for n > 0 {
-		var list [][]byte
+		var list []guestmem.Segment
 		size := int64(0)
 		for list = bufs[:0]; len(list) < iovec.Max && size < n; {
 			b := zeros[:min(int64(len(zeros)), n-size)]
-			list = append(list, b)
+			list = append(list, guestmem.SegmentOf(b))
 			size += int64(len(b))
 		}
 		if err := f.Writev(list, off); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"testing"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 )
 
@@ -33,19 +34,19 @@ func (m *memoryDisk) ReadOnly() bool { return m.readOnly }
 func (m *memoryDisk) Flush() error   { return nil }
 func (m *memoryDisk) Close() error   { return nil }
 
-func (m *memoryDisk) Readv(bufs [][]byte, off int64) error {
-	m.check(off, int64(total(bufs)))
+func (m *memoryDisk) Readv(bufs []guestmem.Segment, off int64) error {
+	m.check(off, int64(guestmem.Total(bufs)))
 	for _, b := range bufs {
-		off += int64(copy(b, m.data[off:]))
+		off += int64(copy(b.Bytes(), m.data[off:]))
 	}
 	return nil
 }
 
-func (m *memoryDisk) Writev(bufs [][]byte, off int64) error {
+func (m *memoryDisk) Writev(bufs []guestmem.Segment, off int64) error {
 	m.change()
-	m.check(off, int64(total(bufs)))
+	m.check(off, int64(guestmem.Total(bufs)))
 	for _, b := range bufs {
-		off += int64(copy(m.data[off:], b))
+		off += int64(copy(m.data[off:], b.Bytes()))
 	}
 	return nil
 }
@@ -95,7 +96,8 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data, cuts []byte, readable uint8, readOnly bool) {
 		disk := &memoryDisk{data: make([]byte, 64*512), readOnly: readOnly}
 		q := &queue{dev: New(disk, Options{Serial: "fuzz"}), features: allFeatures}
-		var ch virtq.Chain
+		var in, out []guestmem.Segment
+		var st []byte
 		writable := 0
 		for i, n := range cuts[:min(len(cuts), queueSize)] {
 			if n == 0 {
@@ -104,17 +106,14 @@ func FuzzRequest(f *testing.F) {
 			b := make([]byte, n)
 			if i < int(readable) {
 				data = data[copy(b, data):]
-				ch.Readable = append(ch.Readable, b)
+				out = append(out, guestmem.SegmentOf(b))
 			} else {
 				b[n-1] = byte(untouched)
 				writable += len(b)
-				ch.Writable = append(ch.Writable, b)
+				in, st = append(in, guestmem.SegmentOf(b)), b[n-1:]
 			}
 		}
-		var st []byte
-		if n := len(ch.Writable); n > 0 {
-			st = ch.Writable[n-1][len(ch.Writable[n-1])-1:]
-		}
+		ch := virtq.MakeChain(0, out, in)
 		used := q.serve(&ch)
 		if int(used) > writable {
 			t.Fatalf("used length %d of %d", used, writable)

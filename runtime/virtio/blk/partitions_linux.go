@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/runtime/errdefs"
 	"arcbox.dev/runtime/virtio/iovec"
 )
@@ -89,23 +90,23 @@ func (p *Partitions) Size() int64 { return p.size }
 func (p *Partitions) ReadOnly() bool { return true }
 
 // Readv fills bufs from offset off.
-func (p *Partitions) Readv(bufs [][]byte, off int64) error {
-	var space [iovec.Max][]byte
+func (p *Partitions) Readv(bufs []guestmem.Segment, off int64) error {
+	var space [iovec.Max]guestmem.Segment
 	at := sort.Search(len(p.pieces), func(i int) bool { return p.pieces[i].end > off })
 	done := 0 // bytes of bufs[0]
 	for len(bufs) > 0 {
 		if at == len(p.pieces) {
 			return fmt.Errorf("reading disk at %d: beyond its end", off)
 		}
-		// As many bytes as the piece has and space holds slices for.
+		// As many bytes as the piece has and space holds segments for.
 		src := &p.pieces[at]
 		list, n := space[:0], int64(0)
 		for len(bufs) > 0 && len(list) < len(space) && off+n < src.end {
-			b := bufs[0][done:]
-			b = b[:min(int64(len(b)), src.end-off-n)]
+			_, b := bufs[0].Cut(done)
+			b, _ = b.Cut(int(min(int64(b.Len()), src.end-off-n)))
 			list = append(list, b)
-			n += int64(len(b))
-			if done += len(b); done == len(bufs[0]) {
+			n += int64(b.Len())
+			if done += b.Len(); done == bufs[0].Len() {
 				bufs, done = bufs[1:], 0
 			}
 		}
@@ -120,16 +121,16 @@ func (p *Partitions) Readv(bufs [][]byte, off int64) error {
 }
 
 // read fills bufs from the piece's offset off.
-func (p *piece) read(bufs [][]byte, off int64) error {
+func (p *piece) read(bufs []guestmem.Segment, off int64) error {
 	if p.fd >= 0 {
 		_, err := iovec.Preadv(p.fd, bufs, off)
 		return err
 	}
 	for _, b := range bufs {
 		if p.mem == nil {
-			clear(b)
+			clear(b.Bytes())
 		} else {
-			off += int64(copy(b, p.mem[off:]))
+			off += int64(copy(b.Bytes(), p.mem[off:]))
 		}
 	}
 	return nil
@@ -139,7 +140,7 @@ func (p *piece) read(bufs [][]byte, off int64) error {
 var errReadOnly = errdefs.New(errdefs.ErrNotSupported, "", "writing to a read-only disk")
 
 // Writev is not supported.
-func (p *Partitions) Writev([][]byte, int64) error { return errReadOnly }
+func (p *Partitions) Writev([]guestmem.Segment, int64) error { return errReadOnly }
 
 // Flush has nothing to do.
 func (p *Partitions) Flush() error { return nil }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/runtime/errdefs"
 )
 
@@ -34,7 +35,7 @@ func files(t testing.TB, sizes ...int) (paths []string, contents [][]byte) {
 // whole reads a disk in one go.
 func whole(t testing.TB, d Disk) []byte {
 	b := make([]byte, d.Size())
-	require.NoError(t, d.Readv([][]byte{b}, 0))
+	require.NoError(t, d.Readv(guestmem.Segments(b), 0))
 	return b
 }
 
@@ -180,14 +181,14 @@ func TestPartitionsReadAnywhere(t *testing.T) {
 					continue
 				}
 				clear(buf[:n])
-				bufs := slices.Collect(slices.Chunk(buf[:n], piece))
+				bufs := guestmem.Segments(slices.Collect(slices.Chunk(buf[:n], piece))...)
 				require.NoError(t, p.Readv(bufs, int64(off)))
 				require.True(t, bytes.Equal(disk[off:off+n], buf[:n]), "%d bytes at %d by %d", n, off, piece)
 			}
 		}
 	}
-	require.Error(t, p.Readv([][]byte{buf[:512]}, int64(len(disk))))
-	require.Error(t, p.Readv([][]byte{buf[:1024]}, int64(len(disk)-512)))
+	require.Error(t, p.Readv(guestmem.Segments(buf[:512]), int64(len(disk))))
+	require.Error(t, p.Readv(guestmem.Segments(buf[:1024]), int64(len(disk)-512)))
 }
 
 // TestPartitionsByOthers lets the host's own tool read the table.

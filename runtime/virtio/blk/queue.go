@@ -5,6 +5,7 @@ package blk
 import (
 	"time"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/runtime/virtio"
 )
@@ -72,7 +73,7 @@ func (q *queue) serve(ch *virtq.Chain) uint32 {
 	r.status[0] = byte(st)
 	// The used length counts from the beginning of the buffers on (virtio 1.2
 	// §2.7.8.2), the status is their end: it counts if nothing before it is left out.
-	if uint64(n) == total(r.in) {
+	if uint64(n) == guestmem.Total(r.in) {
 		n++
 	}
 	return n

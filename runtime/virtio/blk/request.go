@@ -5,6 +5,7 @@ package blk
 import (
 	"encoding/binary"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 )
 
@@ -36,32 +37,31 @@ const headerSize = 16
 type request struct {
 	kind   kind
 	sector uint64
-	out    [][]byte // data from the driver
-	in     [][]byte // room for data to the driver
-	status []byte   // one byte
+	out    []guestmem.Segment // data from the driver
+	in     []guestmem.Segment // room for data to the driver
+	status []byte             // one byte
 }
 
 // parse takes a request apart. Descriptors may split it anywhere: the driver owes
 // no particular framing (virtio 1.2 §2.7.4.1). It reports false if there is no place
 // for a status. A request whose header is cut short is of a kind that is not supported.
 //
-// The slices of ch are trimmed in place.
+// The segments of ch are trimmed in place.
 func parse(ch *virtq.Chain) (r request, ok bool) {
-	w := ch.Writable
+	w := ch.Writable()
 	if len(w) == 0 {
 		return r, false
 	}
-	last := w[len(w)-1] // not empty: chains hold no such buffers
-	r.status = last[len(last)-1:]
-	if last = last[:len(last)-1]; len(last) > 0 {
-		w[len(w)-1] = last
-	} else {
+	last := &w[len(w)-1] // not empty: chains hold no such buffers
+	var st guestmem.Segment
+	*last, st = last.Cut(last.Len() - 1)
+	if last.Len() == 0 {
 		w = w[:len(w)-1]
 	}
-	r.in = w
+	r.status, r.in = st.Bytes(), w
 
 	var head [headerSize]byte
-	n, rest := take(head[:], ch.Readable)
+	n, rest := take(head[:], ch.Readable())
 	if n < headerSize {
 		r.kind = ^kind(0)
 		return r, true
@@ -74,25 +74,17 @@ func parse(ch *virtq.Chain) (r request, ok bool) {
 
 // take copies the beginning of bufs to dst and returns how much that was, and the
 // rest of bufs, which it trims in place.
-func take(dst []byte, bufs [][]byte) (n int, rest [][]byte) {
-	for len(bufs) > 0 && n < len(dst) {
-		k := copy(dst[n:], bufs[0])
-		n += k
-		if k < len(bufs[0]) {
-			bufs[0] = bufs[0][k:]
+func take(dst []byte, bufs []guestmem.Segment) (n int, rest []guestmem.Segment) {
+	n = guestmem.Gather(dst, bufs)
+	for left := n; left > 0; bufs = bufs[1:] {
+		if k := bufs[0].Len(); left < k {
+			_, bufs[0] = bufs[0].Cut(left)
 			break
+		} else {
+			left -= k
 		}
-		bufs = bufs[1:]
 	}
 	return n, bufs
-}
-
-// total is the number of bytes in bufs.
-func total(bufs [][]byte) (n uint64) {
-	for _, b := range bufs {
-		n += uint64(len(b))
-	}
-	return n
 }
 
 // segment is one range of a discard or write-zeroes request (virtio 1.2 §5.2.6).

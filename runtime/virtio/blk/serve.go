@@ -2,6 +2,8 @@
 
 package blk
 
+import "arcbox.dev/datapath/guestmem"
+
 // do carries out a request and returns how many bytes of r.in it has filled, from
 // the beginning.
 func (q *queue) do(r *request) (status, uint32) {
@@ -32,7 +34,7 @@ func (d *Device) within(sector, n uint64) (off int64, ok bool) {
 }
 
 func (q *queue) read(r *request) (status, uint32) {
-	n := total(r.in)
+	n := guestmem.Total(r.in)
 	off, ok := q.dev.within(r.sector, n)
 	if !ok || q.dev.disk.Readv(r.in, off) != nil {
 		return statusError, 0
@@ -42,7 +44,7 @@ func (q *queue) read(r *request) (status, uint32) {
 }
 
 func (q *queue) write(r *request) status {
-	n := total(r.out)
+	n := guestmem.Total(r.out)
 	off, ok := q.dev.within(r.sector, n)
 	// virtio 1.2 §5.2.6.2: writing to a read-only device fails and writes nothing.
 	if !ok || q.dev.readOnly || q.dev.disk.Writev(r.out, off) != nil {
@@ -73,11 +75,7 @@ func (q *queue) flush() status {
 }
 
 func (q *queue) getID(r *request) (status, uint32) {
-	n := 0
-	for i := 0; i < len(r.in) && n < idSize; i++ {
-		n += copy(r.in[i], q.dev.id[n:])
-	}
-	return statusOK, uint32(n)
+	return statusOK, uint32(guestmem.Scatter(r.in, q.dev.id[:]))
 }
 
 // ranges carries out do for each segment of the request's data. Where one fails,
@@ -89,7 +87,7 @@ func (q *queue) ranges(r *request, feature uint64, most int, do func(segment) st
 	if q.dev.readOnly {
 		return statusError
 	}
-	n := total(r.out)
+	n := guestmem.Total(r.out)
 	if n%segmentSize != 0 || n == 0 || n > uint64(most)*segmentSize {
 		return statusError
 	}

@@ -20,7 +20,7 @@ type gate struct {
 	entered, open chan struct{}
 }
 
-func (g *gate) Readv(bufs [][]byte, off int64) error {
+func (g *gate) Readv(bufs []guestmem.Segment, off int64) error {
 	g.entered <- struct{}{}
 	<-g.open
 	return g.Disk.Readv(bufs, off)

@@ -90,17 +90,9 @@ func (d *echo) StartQueue(i int, q *virtio.Queue, _ uint64) error {
 }
 
 func copyChain(c *virtq.Chain) (written uint32) {
-	w, off := 0, 0
-	for _, src := range c.Readable {
-		for len(src) > 0 && w < len(c.Writable) {
-			n := copy(c.Writable[w][off:], src)
-			src, off, written = src[n:], off+n, written+uint32(n)
-			if off == len(c.Writable[w]) {
-				w, off = w+1, 0
-			}
-		}
-	}
-	return written
+	data := make([]byte, c.ReadableLen())
+	guestmem.Gather(data, c.Readable())
+	return uint32(guestmem.Scatter(c.Writable(), data))
 }
 
 func (d *echo) StopQueue(i int) {

@@ -2,7 +2,11 @@
 
 package vsock
 
-import "sync"
+import (
+	"sync"
+
+	"arcbox.dev/datapath/guestmem"
+)
 
 // chunkSize is the unit in which a backlog takes memory, in bytes. It is as small
 // as the smallest window, so that many backlogs of a few bytes stay small.
@@ -22,14 +26,14 @@ type backlog struct {
 
 func (b *backlog) empty() bool { return b.size == 0 }
 
-// add copies bufs without their first skip bytes to the end.
-func (b *backlog) add(bufs [][]byte, skip int) {
-	for _, buf := range bufs {
-		if skip >= len(buf) {
-			skip -= len(buf)
+// add copies segs without their first skip bytes to the end.
+func (b *backlog) add(segs []guestmem.Segment, skip int) {
+	for _, s := range segs {
+		if skip >= s.Len() {
+			skip -= s.Len()
 			continue
 		}
-		buf = buf[skip:]
+		buf := s.Bytes()[skip:]
 		skip = 0
 		for len(buf) > 0 {
 			end := b.begin + b.size
@@ -43,13 +47,13 @@ func (b *backlog) add(bufs [][]byte, skip int) {
 	}
 }
 
-// appendTo appends the bytes in order to dst, as at most limit slices. They stay
+// appendTo appends the bytes in order to dst, as at most limit segments. They stay
 // the backlog's.
-func (b *backlog) appendTo(dst [][]byte, limit int) [][]byte {
+func (b *backlog) appendTo(dst []guestmem.Segment, limit int) []guestmem.Segment {
 	begin, left := b.begin, b.size
 	for _, c := range b.chunks[:min(len(b.chunks), limit)] {
 		n := min(chunkSize-begin, left)
-		dst = append(dst, c[begin:begin+n])
+		dst = append(dst, guestmem.SegmentOf(c[begin:begin+n]))
 		left -= n
 		begin = 0
 	}

@@ -18,11 +18,11 @@ func (r *receiver) gather(limit int) (room int) {
 	}
 	for i := 0; room < limit && len(r.iov) < iovec.Max && (i < r.n || r.pop(i)); i++ {
 		ch := &r.chains[r.first+i]
-		if payloadRoom(ch) <= 0 || len(ch.Readable) > 0 {
+		if payloadRoom(ch) <= 0 || len(ch.Readable()) > 0 {
 			break // not fit; next drops it when it comes first
 		}
 		var n int
-		r.iov, n = appendPayload(r.iov, ch.Writable, limit-room)
+		r.iov, n = appendPayload(r.iov, ch.Writable(), limit-room)
 		room += n
 	}
 	return room
@@ -36,7 +36,7 @@ func payloadRoom(ch *virtq.Chain) int { return int(ch.WritableLen()) - headerSiz
 func (r *receiver) next(payload int) *virtq.Chain {
 	for r.n > 0 || r.pop(0) {
 		ch := &r.chains[r.first]
-		if payloadRoom(ch) >= payload && len(ch.Readable) == 0 {
+		if payloadRoom(ch) >= payload && len(ch.Readable()) == 0 {
 			return ch
 		}
 		r.use(0)

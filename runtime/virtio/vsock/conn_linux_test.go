@@ -166,6 +166,20 @@ func TestCloseEndsDials(t *testing.T) {
 	require.ErrorIs(t, (<-d).err, syscall.ECONNABORTED)
 }
 
+// TestNothingAfterClose: who comes after Close must not wait for what it ended.
+func TestNothingAfterClose(t *testing.T) {
+	g := newGuest(t, guestOptions{})
+	g.stop()
+	require.NoError(t, g.dev.Close())
+	ctx, cancel := context.WithTimeout(t.Context(), testWait)
+	defer cancel()
+	_, err := g.dev.Dial(ctx, 22)
+	require.ErrorIs(t, err, syscall.ECONNABORTED)
+	_, err = g.dev.Listen(1)
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.Zero(t, g.dev.Counters()["connections"])
+}
+
 func TestHostHalfCloses(t *testing.T) {
 	g := newGuest(t, guestOptions{})
 	c := g.connect(listen(t, g.dev, 1), 7).(*net.UnixConn)

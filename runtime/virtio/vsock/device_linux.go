@@ -72,6 +72,7 @@ type Device struct {
 	lastID    uint64
 	lastPort  uint32
 	granted   int64 // sum of all windows in bytes
+	closed    bool
 }
 
 // New makes a device for a guest that is to have this context identifier: at least
@@ -183,8 +184,10 @@ func (d *Device) StopQueue(i int) {
 func (d *Device) Reset() {}
 
 // Close ends all that is left: listeners, and dials that still wait for a guest.
+// Nobody can dial or listen any more.
 func (d *Device) Close() error {
 	d.mu.Lock()
+	d.closed = true // first: what add lets in before is among what all returns below
 	var open []*Listener
 	for _, l := range d.listeners {
 		open = append(open, l)

@@ -14,8 +14,8 @@ import (
 // Dial connects to a port of the guest. While the guest has no driver for the
 // device yet, Dial waits. It ends with ctx's error when ctx ends; the error matches
 // syscall.ECONNREFUSED if nothing listens on the port, syscall.ECONNRESET if the
-// guest went away or broke the protocol, and errdefs.ErrExhausted if there are too
-// many connections.
+// guest went away or broke the protocol, syscall.ECONNABORTED if the device is or
+// was closed, and errdefs.ErrExhausted if there are too many connections.
 //
 // The connection is a Unix stream socket whose other end the device holds. Its
 // descriptor may be passed to another process; the connection ends when the last

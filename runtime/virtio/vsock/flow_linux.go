@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/runtime/virtio/iovec"
 )
 
@@ -87,7 +88,7 @@ func (c *conn) events(ev uint32) {
 
 // deliver passes what the guest sent to the socket; size is the sum of data's
 // lengths. What the socket does not take is kept.
-func (c *conn) deliver(data [][]byte, size int) {
+func (c *conn) deliver(data []guestmem.Segment, size int) {
 	sent := 0
 	if c.unread.empty() && !c.unwanted {
 		n, err := iovec.Send(c.fd, data, 0)
@@ -126,7 +127,7 @@ func (c *conn) drain() {
 		c.forward(0)
 		return
 	}
-	var space [iovec.Max][]byte
+	var space [iovec.Max]guestmem.Segment
 	for !c.unread.empty() {
 		n, err := iovec.Send(c.fd, c.unread.appendTo(space[:0], iovec.Max), 0)
 		switch {

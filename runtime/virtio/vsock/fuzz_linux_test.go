@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq/virtqtest"
 )
 
@@ -136,7 +137,7 @@ func FuzzGuestPackets(f *testing.F) {
 				g.sendSplit(h, payload)
 			case stepRaw:
 				var h header
-				readHeader(&h, [][]byte{s.take(headerSize)})
+				readHeader(&h, guestmem.Segments(s.take(headerSize)))
 				g.sendSplit(h, nil)
 			case stepShort:
 				b := g.txBuffer()

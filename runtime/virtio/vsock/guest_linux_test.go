@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio/virtiotest"
@@ -62,7 +63,7 @@ type guest struct {
 // rxBuffer is memory for one packet to receive.
 type rxBuffer struct {
 	bufs []virtqtest.Buffer
-	mem  [][]byte
+	mem  []guestmem.Segment
 }
 
 // packet is a receive buffer that the device has used.
@@ -137,7 +138,7 @@ func attachGuest(t testing.TB, dev *Device, o guestOptions) *guest {
 			b, mem, err := a.Buffer(n, true)
 			require.NoError(t, err)
 			rx.bufs = append(rx.bufs, b)
-			rx.mem = append(rx.mem, mem)
+			rx.mem = append(rx.mem, guestmem.SegmentOf(mem))
 		}
 		g.addRx(rx)
 	}
@@ -194,7 +195,7 @@ func (g *guest) send(h header, payload ...byte) {
 func (g *guest) sendSplit(h header, payload []byte, lengths ...uint32) {
 	b := g.txBuffer()
 	require.LessOrEqual(g.t, headerSize+len(payload), len(b.mem))
-	writeHeader(&h, [][]byte{b.mem})
+	writeHeader(&h, guestmem.Segments(b.mem))
 	copy(b.mem[headerSize:], payload)
 	rest := b.buf
 	rest.Len = uint32(headerSize + len(payload))
@@ -268,8 +269,8 @@ func (g *guest) poll(wait time.Duration) (h header, payload []byte, ok bool) {
 	require.True(g.t, readHeader(&h, p.mem))
 	data, n := appendPayload(nil, p.mem, p.written-headerSize)
 	require.Equal(g.t, int(h.length), n, "length in the header, and in the used ring")
-	for _, b := range data {
-		payload = append(payload, b...)
+	for _, s := range data {
+		payload = append(payload, s.Bytes()...)
 	}
 	require.EqualValues(g.t, HostCID, h.srcCID)
 	require.EqualValues(g.t, testCID, h.dstCID)

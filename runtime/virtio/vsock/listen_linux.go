@@ -42,8 +42,8 @@ type incoming struct {
 }
 
 // Listen accepts what the guest connects to a port of the host. The error matches
-// errdefs.ErrExists if the port is taken, and errdefs.ErrInvalid for the port
-// 2^32-1, which stands for any.
+// errdefs.ErrExists if the port is taken, errdefs.ErrInvalid for the port 2^32-1,
+// which stands for any, and net.ErrClosed after the device's Close.
 func (d *Device) Listen(port uint32) (net.Listener, error) {
 	if port == ^uint32(0) {
 		return nil, errdefs.New(errdefs.ErrInvalid, "", "listening on vsock port %d: not a port", port)
@@ -51,6 +51,9 @@ func (d *Device) Listen(port uint32) (net.Listener, error) {
 	l := &Listener{dev: d, port: port, queue: make(chan incoming, listenBacklog), closed: make(chan struct{})}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.closed {
+		return nil, fmt.Errorf("listening on vsock port %d: the device: %w", port, net.ErrClosed)
+	}
 	if d.listeners[port] != nil {
 		return nil, errdefs.New(errdefs.ErrExists, "", "listening on vsock port %d: the port is taken", port)
 	}

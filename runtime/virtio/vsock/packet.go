@@ -2,7 +2,11 @@
 
 package vsock
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"arcbox.dev/datapath/guestmem"
+)
 
 // HostCID is the context identifier by which guests know their host (virtio 1.2 §5.10.4).
 const HostCID = 2
@@ -49,16 +53,12 @@ type header struct {
 	fwdCount         uint32 // bytes that the sender has passed on, modulo 2^32
 }
 
-// readHeader takes a header from the beginning of bufs. It reports false if they
+// readHeader takes a header from the beginning of segs. It reports false if they
 // are too short.
-func readHeader(h *header, bufs [][]byte) bool {
+func readHeader(h *header, segs []guestmem.Segment) bool {
 	var b [headerSize]byte
 	// Copied first: the guest may change its memory while it is looked at.
-	n := 0
-	for i := 0; i < len(bufs) && n < headerSize; i++ {
-		n += copy(b[n:], bufs[i])
-	}
-	if n < headerSize {
+	if guestmem.Gather(b[:], segs) < headerSize {
 		return false
 	}
 	le := binary.LittleEndian
@@ -77,8 +77,8 @@ func readHeader(h *header, bufs [][]byte) bool {
 	return true
 }
 
-// writeHeader puts a header at the beginning of bufs, which have room for it.
-func writeHeader(h *header, bufs [][]byte) {
+// writeHeader puts a header at the beginning of segs, which have room for it.
+func writeHeader(h *header, segs []guestmem.Segment) {
 	var b [headerSize]byte
 	le := binary.LittleEndian
 	le.PutUint64(b[0:], h.srcCID)
@@ -91,29 +91,11 @@ func writeHeader(h *header, bufs [][]byte) {
 	le.PutUint32(b[32:], h.flags)
 	le.PutUint32(b[36:], h.bufAlloc)
 	le.PutUint32(b[40:], h.fwdCount)
-	n := 0
-	for i := 0; i < len(bufs) && n < headerSize; i++ {
-		n += copy(bufs[i], b[n:])
-	}
+	guestmem.Scatter(segs, b[:])
 }
 
-// appendPayload appends to dst what follows the header in bufs, at most limit
+// appendPayload appends to dst what follows the header in segs, at most limit
 // bytes of it, and returns how many bytes that is.
-func appendPayload(dst, bufs [][]byte, limit int) (_ [][]byte, n int) {
-	skip := headerSize
-	for _, b := range bufs {
-		if skip >= len(b) {
-			skip -= len(b)
-			continue
-		}
-		if n == limit {
-			break
-		}
-		b = b[skip:]
-		skip = 0
-		b = b[:min(len(b), limit-n)]
-		dst = append(dst, b)
-		n += len(b)
-	}
-	return dst, n
+func appendPayload(dst, segs []guestmem.Segment, limit int) (_ []guestmem.Segment, n int) {
+	return guestmem.AppendPart(dst, segs, headerSize, limit)
 }

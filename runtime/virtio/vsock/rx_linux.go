@@ -36,7 +36,7 @@ type receiver struct {
 	chains [heldChains]virtq.Chain // popped and not used yet: n, from first
 	first  int
 	n      int
-	iov    [][]byte
+	iov    []guestmem.Segment
 	moved  int   // cost of the rounds so far
 	err    error // what broke the queue in these rounds
 }
@@ -44,7 +44,7 @@ type receiver struct {
 func (r *receiver) init(d *Device) {
 	r.dev = d
 	r.rounds = r.allRounds
-	r.iov = make([][]byte, 0, iovec.Max)
+	r.iov = make([]guestmem.Segment, 0, iovec.Max)
 }
 
 func (r *receiver) running() bool { return r.done != nil }
@@ -162,7 +162,7 @@ func (r *receiver) sendResets() {
 			srcCID: HostCID, dstCID: r.dev.cid,
 			srcPort: reset.ports.host, dstPort: reset.ports.guest,
 			socketType: reset.socketType, op: opReset,
-		}, ch.Writable)
+		}, ch.Writable())
 		r.push(0)
 		r.dev.count.resets.Add(1)
 		r.dev.mu.Lock()
@@ -199,7 +199,7 @@ func (r *receiver) controlTurn(c *conn) bool {
 			return false
 		}
 		h := c.nextPacket()
-		writeHeader(&h, ch.Writable)
+		writeHeader(&h, ch.Writable())
 		r.push(0)
 	}
 	return true
@@ -242,7 +242,7 @@ func (r *receiver) dataTurn(c *conn) (again bool) {
 	if room == 0 {
 		return true
 	}
-	n, err := iovec.Recv(c.fd, r.iov, room)
+	n, err := iovec.Recv(c.fd, r.iov)
 	if err != nil || n == 0 {
 		c.readEnded(err)
 		return false
@@ -254,7 +254,7 @@ func (r *receiver) dataTurn(c *conn) (again bool) {
 	for n > 0 {
 		ch := &r.chains[r.first]
 		h.length = uint32(min(n, payloadRoom(ch)))
-		writeHeader(&h, ch.Writable)
+		writeHeader(&h, ch.Writable())
 		r.push(int(h.length))
 		n -= int(h.length)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/datapath/virtq/virtqtest"
 )
@@ -69,18 +70,29 @@ func newStack(t testing.TB, o guestOptions) *stack {
 	s.wg.Add(2)
 	go s.receive()
 	go s.reap()
-	t.Cleanup(func() {
-		s.mu.Lock()
-		s.closed = true
-		for _, c := range s.sockets {
-			c.reset = true
-			c.cond.Broadcast()
-		}
-		s.room.Broadcast()
-		s.mu.Unlock()
-		s.wg.Wait()
-	})
+	t.Cleanup(s.close)
 	return s
+}
+
+// close ends the guest's programs: sockets are reset, and there are no new ones.
+func (s *stack) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.room.Broadcast()
+	s.mu.Unlock()
+	s.reset()
+	s.wg.Wait()
+}
+
+// reset makes the guest forget its sockets, as it does when its driver is reset.
+func (s *stack) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p, c := range s.sockets {
+		c.reset = true
+		c.cond.Broadcast()
+		delete(s.sockets, p)
+	}
 }
 
 // failf reports a broken rule from any goroutine.
@@ -129,7 +141,7 @@ func (s *stack) transmit(h header, payload []byte) {
 			if b.busy {
 				continue
 			}
-			writeHeader(&h, [][]byte{b.mem})
+			writeHeader(&h, []guestmem.Segment{guestmem.SegmentOf(b.mem)})
 			copy(b.mem[headerSize:], payload)
 			bufs := [2]virtqtest.Buffer{
 				{Addr: b.buf.Addr, Len: headerSize},
@@ -192,16 +204,19 @@ func (s *stack) packet(p packet) {
 	if p.written != headerSize+int(h.length) || h.srcCID != HostCID || h.dstCID != testCID || h.socketType != typeStream {
 		s.failf("bad packet %+v in %d bytes", *h, p.written)
 	}
-	var space [8][]byte
+	var space [8]guestmem.Segment
 	payload, _ := appendPayload(space[:0], p.mem, int(h.length))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dispatch(h, payload)
 }
 
-func (s *stack) dispatch(h *header, payload [][]byte) {
+func (s *stack) dispatch(h *header, payload []guestmem.Segment) {
 	p := ports{host: h.srcPort, guest: h.dstPort}
 	c := s.sockets[p]
+	if s.closed {
+		return
+	}
 	if c == nil {
 		accept := s.accept[p.guest]
 		switch {
@@ -244,7 +259,7 @@ func (s *stack) dispatch(h *header, payload [][]byte) {
 
 func (c *socket) learn(h *header) { c.peerAlloc, c.peerForwarded = h.bufAlloc, h.fwdCount }
 
-func (c *socket) data(h *header, payload [][]byte) {
+func (c *socket) data(h *header, payload []guestmem.Segment) {
 	if c.received += h.length; c.received-c.told > c.s.buffer {
 		c.s.failf("the device exceeds its credit by %d", c.received-c.told-c.s.buffer)
 	}
@@ -254,8 +269,8 @@ func (c *socket) data(h *header, payload [][]byte) {
 	if c.sink {
 		c.forwarded += h.length
 	} else {
-		for _, b := range payload {
-			c.buf = append(c.buf, b...)
+		for _, s := range payload {
+			c.buf = append(c.buf, s.Bytes()...)
 		}
 	}
 	c.update()
@@ -296,6 +311,9 @@ func (s *stack) listen(port uint32, accept func(*socket)) {
 func (s *stack) dial(port uint32) (*socket, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fmt.Errorf("dialing the host's port %d: %w", port, syscall.ENETDOWN)
+	}
 	s.port++
 	c := s.newSocket(ports{host: port, guest: s.port})
 	c.send(opRequest, 0, nil)

@@ -57,6 +57,9 @@ func roomy(fd int, window uint32) bool {
 func (d *Device) add(c *conn) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.closed {
+		return fmt.Errorf("the vsock device is closed: %w", unix.ECONNABORTED)
+	}
 	if len(d.byID) >= d.max {
 		return errdefs.New(errdefs.ErrExhausted, "close some, or raise the limit on open files",
 			"all %d vsock connections are in use", d.max)

@@ -5,6 +5,7 @@ package vsock
 import (
 	"golang.org/x/sys/unix"
 
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/runtime/virtio"
 )
@@ -13,7 +14,7 @@ import (
 type transmitter struct {
 	q    *virtio.Queue
 	done chan struct{}
-	data [][]byte // payload of the packet at hand; storage used again
+	data []guestmem.Segment // payload of the packet at hand; storage used again
 }
 
 func (t *transmitter) running() bool { return t.done != nil }
@@ -38,19 +39,18 @@ func (t *transmitter) stop() {
 // receive deals with a batch of packets from the guest.
 func (d *Device) receive(chains []virtq.Chain) {
 	for i := range chains {
-		ch := &chains[i]
-		d.packet(ch.Readable)
-		d.tx.q.Push(ch.Head, 0)
+		d.packet(chains[i].Readable())
 	}
+	d.tx.q.PushBatch(chains)
 	d.tx.q.Flush()
 	d.pump() // the answers, and data for which there is credit now
 }
 
 // packet deals with one packet. What is malformed ends its connection; what is not
 // from this guest to this host is dropped.
-func (d *Device) packet(bufs [][]byte) {
+func (d *Device) packet(segs []guestmem.Segment) {
 	var h header
-	if !readHeader(&h, bufs) || h.srcCID != d.cid || h.dstCID != HostCID {
+	if !readHeader(&h, segs) || h.srcCID != d.cid || h.dstCID != HostCID {
 		d.count.dropped.Add(1)
 		return
 	}
@@ -61,7 +61,7 @@ func (d *Device) packet(bufs [][]byte) {
 	case h.socketType != typeStream:
 		d.refuse(&h) // virtio 1.2 §5.10.6.4.1: an unknown type is answered with opReset
 	case c != nil:
-		d.known(c, &h, bufs)
+		d.known(c, &h, segs)
 	case h.op == opRequest:
 		d.request(&h, p)
 	default:
@@ -114,7 +114,7 @@ func (c *conn) learn(h *header) {
 }
 
 // known deals with a packet of a connection that is in the table.
-func (d *Device) known(c *conn, h *header, bufs [][]byte) {
+func (d *Device) known(c *conn, h *header, segs []guestmem.Segment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch c.state {
@@ -134,7 +134,7 @@ func (d *Device) known(c *conn, h *header, bufs [][]byte) {
 	}
 	switch h.op {
 	case opData:
-		d.data(c, h, bufs)
+		d.data(c, h, segs)
 	case opCreditUpdate:
 	case opCreditRequest:
 		c.say(sayUpdate)
@@ -158,10 +158,10 @@ func (d *Device) known(c *conn, h *header, bufs [][]byte) {
 
 // data deals with opData. More than the packet holds, more than the guest's credit
 // (virtio 1.2 §5.10.6.3.1), or data after its end ends the connection.
-func (d *Device) data(c *conn, h *header, bufs [][]byte) {
+func (d *Device) data(c *conn, h *header, segs []guestmem.Segment) {
 	var n int
 	limit := min(h.length, largeWindow) // no window is larger
-	d.tx.data, n = appendPayload(d.tx.data[:0], bufs, int(limit))
+	d.tx.data, n = appendPayload(d.tx.data[:0], segs, int(limit))
 	if uint32(n) != h.length || c.guestShut&shutSend != 0 || !c.window.admit(h.length) {
 		c.end(true, unix.ECONNRESET)
 		return

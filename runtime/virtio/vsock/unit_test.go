@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"arcbox.dev/datapath/guestmem"
 )
 
 func TestHeaderRoundTrip(t *testing.T) {
@@ -19,7 +21,7 @@ func TestHeaderRoundTrip(t *testing.T) {
 		length: 0x090a0b0c, socketType: 0x0d0e, op: 0x0f10, flags: 0x11121314, bufAlloc: 0x15161718, fwdCount: 0x191a1b1c,
 	}
 	whole := make([]byte, headerSize)
-	writeHeader(&want, [][]byte{whole})
+	writeHeader(&want, guestmem.Segments(whole))
 	// The layout of virtio 1.2 §5.10.6, little-endian.
 	require.Equal(t, []byte{
 		0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x00, 0xff, 0xee, 0xdd, 0xcc, 0xbb, 0xaa, 0x99,
@@ -28,14 +30,14 @@ func TestHeaderRoundTrip(t *testing.T) {
 	}, whole)
 	for size := 1; size <= headerSize; size++ {
 		b := make([]byte, headerSize+3)
-		split := slices.Collect(slices.Chunk(b, size))
+		split := guestmem.Segments(slices.Collect(slices.Chunk(b, size))...)
 		writeHeader(&want, split)
 		require.Equal(t, whole, b[:headerSize])
 		require.Equal(t, make([]byte, 3), b[headerSize:])
 		var got header
 		require.True(t, readHeader(&got, split))
 		require.Equal(t, want, got)
-		require.False(t, readHeader(&got, slices.Collect(slices.Chunk(whole[:headerSize-1], size))))
+		require.False(t, readHeader(&got, guestmem.Segments(slices.Collect(slices.Chunk(whole[:headerSize-1], size))...)))
 	}
 }
 
@@ -43,9 +45,11 @@ func TestAppendPayload(t *testing.T) {
 	data := pattern(0, headerSize+100)
 	for size := 1; size < len(data); size += 3 {
 		for _, limit := range []int{0, 1, 50, 100, 1000} {
-			got, n := appendPayload(nil, slices.Collect(slices.Chunk(data, size)), limit)
+			got, n := appendPayload(nil, guestmem.Segments(slices.Collect(slices.Chunk(data, size))...), limit)
 			require.Equal(t, min(limit, 100), n)
-			require.Equal(t, data[headerSize:headerSize+n], append([]byte{}, bytes.Join(got, nil)...))
+			joined := make([]byte, n)
+			require.Equal(t, n, guestmem.Gather(joined, got))
+			require.Equal(t, data[headerSize:headerSize+n], joined)
 		}
 	}
 }
@@ -148,7 +152,11 @@ func TestBacklogModel(t *testing.T) {
 			skip := rng.IntN(50)
 			data := pattern(off, rng.IntN(3*chunkSize))
 			off += len(data)
-			b.add(append([][]byte{make([]byte, skip)}, slices.Collect(slices.Chunk(data, 1+rng.IntN(5000)))...), skip)
+			segs := guestmem.Segments(make([]byte, skip))
+			for part := range slices.Chunk(data, 1+rng.IntN(5000)) {
+				segs = append(segs, guestmem.SegmentOf(part))
+			}
+			b.add(segs, skip)
 			model = append(model, data...)
 		} else {
 			n := rng.IntN(len(model) + 1)
@@ -163,7 +171,8 @@ func TestBacklogModel(t *testing.T) {
 		require.LessOrEqual(t, len(b.chunks), len(model)/chunkSize+2)
 		got := b.appendTo(nil, 5)
 		require.LessOrEqual(t, len(got), 5)
-		joined := bytes.Join(got, nil)
+		joined := make([]byte, guestmem.Total(got))
+		guestmem.Gather(joined, got)
 		require.True(t, bytes.HasPrefix(model, joined))
 		if len(model) > 0 {
 			require.GreaterOrEqual(t, len(joined), min(len(model), 4*chunkSize))
