@@ -10,15 +10,16 @@ const lanes = 32
 
 // A lane is a packet of a batch that the fast path did not translate.
 type lane struct {
-	packet packet.Packet
+	plain  plain         // what it was recognized as, or else
+	packet packet.Packet // what it was parsed into
 	key    packet.Key
 	hash   uint64
 	out    *Packet
-	zone   uint16 // of the key
-	tcp    uint8  // TCP's control bits
-	plain  bool   // nothing that needs the slow path, unless its flow does
-	found  bool
-	ref    uint32
+	zone   uint16   // of the key
+	tcp    uint8    // TCP's control bits
+	data   bool     // nothing that needs the slow path, unless its flow does
+	found  *flow    // the first candidate; nil if there is none
+	of     *session // the candidate's
 }
 
 // Outbound translates packets from guests, in place and in order, and gives each
@@ -53,18 +54,20 @@ func (s *Shard) translate(batch []Packet, d Direction) {
 			s.drop(p, BadZone)
 			continue
 		}
-		if fast {
+		w := recognize(p, zone)
+		if fast = fast && w.header != nil; fast {
 			tried++
-			r := s.tryFast(p, zone, d)
-			if r == fastHit {
+			if s.tryFast(p, w, d) {
 				hits++
 				continue
 			}
-			fast = r == fastMiss
 		}
 		l := &s.lanes[n]
-		l.out, l.zone = p, zone
-		if r := s.prepare(l); r != Translated {
+		l.out, l.zone, l.plain, l.found = p, zone, w, nil
+		if w.header != nil {
+			w.key(&l.key)
+			l.hash, l.data = l.key.Hash(&s.nat.seed), true
+		} else if r := s.prepare(l); r != Translated {
 			s.drop(p, r)
 			continue
 		}
@@ -81,11 +84,25 @@ func (s *Shard) translate(batch []Packet, d Direction) {
 	for i := range n {
 		l := &s.lanes[i]
 		if !s.general(l, d) {
-			s.slow(l, d)
+			s.special(l, d)
 		}
-		l.out = nil
-		l.packet = packet.Packet{}
+		l.out, l.plain = nil, plain{}
 	}
+}
+
+// special takes the slow path with a packet, which for one that was recognized as
+// plain has to be parsed first.
+func (s *Shard) special(l *lane, d Direction) {
+	r := Translated
+	if l.plain.header != nil {
+		r = s.prepare(l)
+	}
+	if r != Translated {
+		s.drop(l.out, r)
+	} else {
+		s.slow(l, d)
+	}
+	l.packet = packet.Packet{}
 }
 
 // prepare parses a packet and makes its key.
@@ -108,7 +125,7 @@ func (s *Shard) prepare(l *lane) Reason {
 	case !headerValid(q):
 		return BadHeaderChecksum
 	}
-	l.plain, l.found, l.tcp = false, false, 0
+	l.data, l.tcp = false, 0
 	if !q.Key(l.zone, &l.key) {
 		return Translated
 	}
@@ -117,19 +134,19 @@ func (s *Shard) prepare(l *lane) Reason {
 		if h := q.TCP(); h != nil {
 			l.tcp = h.Flags()
 		}
-		l.plain = l.tcp&tcpControl == 0
+		l.data = l.tcp&tcpControl == 0
 	case packet.ProtocolUDP:
 		if h := q.UDP(); h != nil && h.Checksum() == 0 && q.Network() == packet.NetworkIPv6 && p.Checksum != Partial {
 			return NoUDPChecksum
 		}
-		l.plain = true
+		l.data = true
 	}
-	l.plain = l.plain && q.Flags()&packet.Fragment == 0
+	l.data = l.data && q.Flags()&packet.Fragment == 0
 	l.hash = l.key.Hash(&s.nat.seed)
 	return Translated
 }
 
-// locate finds the first candidate of each plain packet. The loads that ask for
+// locate finds the first candidate of each packet of data. The loads that ask for
 // memory early stand in loops of their own: what isn't waiting in the processor's
 // window together isn't fetched together.
 func (s *Shard) locate(ready []lane) {
@@ -141,47 +158,46 @@ func (s *Shard) locate(ready []lane) {
 	}
 	for i := range ready {
 		l := &ready[i]
-		if !l.plain {
+		if !l.data {
 			continue
 		}
-		var ok bool
-		if l.ref, ok = s.table.Find(l.hash, &s.cursor); ok {
-			l.found = l.ref&mappingRef == 0
+		if ref, ok := s.table.Find(l.hash, &s.cursor); ok && ref&mappingRef == 0 {
+			l.of = s.sessions.at(ref >> 1)
+			l.found = &l.of.flows[ref&1]
 		}
 	}
 	if len(ready) > 1 {
 		for i := range ready {
-			if l := &ready[i]; l.found {
+			if l := &ready[i]; l.found != nil {
 				// Inward, the guest's zone is read from the outward flow.
-				se := s.sessions.at(l.ref >> 1)
-				sink ^= uint64(se.flows[l.ref&1].mark ^ se.flows[Outward].mark)
+				sink ^= uint64(l.found.mark ^ l.of.flows[Outward].mark)
 			}
 		}
 	}
 	s.sink = sink
 }
 
-// general translates a plain packet of a flow that isn't watched, and reports
+// general translates a packet of data of a flow that isn't watched, and reports
 // whether it was one.
 func (s *Shard) general(l *lane, d Direction) bool {
-	if !l.found {
-		return false
-	}
-	f := s.flow(l.ref)
-	if f.key != l.key || f.mark&watch != 0 {
+	f := l.found
+	if f == nil || !f.key.Equal(&l.key) || f.mark&watch != 0 {
 		return false
 	}
 	f.touch(s.now)
 	zone := l.zone
 	if d == Inward {
-		zone = s.sessions.at(l.ref >> 1).flows[Outward].key.Zone()
+		zone = l.of.flows[Outward].key.Zone()
 	}
-	if s.gate.rest == 0 {
-		if addresses, rest, ok := fastWords(&l.packet, l.zone); ok {
-			s.remember(f, addresses, rest, zone)
+	if l.plain.header == nil {
+		f.rewrite(&l.packet, d, l.out.Checksum)
+		l.packet = packet.Packet{}
+	} else {
+		if s.gate.rest == 0 {
+			s.remember(f, l.plain, zone)
 		}
+		f.rewritePlain(l.plain, d, l.out.Checksum)
 	}
-	f.rewrite(&l.packet, d, l.out.Checksum)
 	l.out.Zone = zone
 	s.pass(l.out, Send+Verdict(d))
 	return true

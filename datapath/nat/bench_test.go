@@ -119,13 +119,14 @@ func BenchmarkRewrite(b *testing.B) {
 	var f, back flow
 	f.set(k, guest, at(out4, 6000))
 	back.set(k, at(out4, 6000), guest)
+	w := recognize(&Packet{Frame: frame, Bare: true}, 1)
+	require.NotNil(b, w.header)
 	b.Run("impl=delta", func(b *testing.B) {
-		h, sum := (*plainHeader)(frame), (*[2]byte)(frame[packet.IPv4Size+tcpSumAt:])
 		for i := range b.N {
 			if i%2 == 0 {
-				f.rewritePlain(h, sum, Outward, Full, tcp)
+				f.rewritePlain(w, Outward, Full)
 			} else {
-				back.rewritePlain(h, sum, Outward, Full, tcp)
+				back.rewritePlain(w, Outward, Full)
 			}
 		}
 	})

@@ -2,12 +2,7 @@
 
 package nat
 
-import (
-	"encoding/binary"
-	"math/bits"
-
-	"arcbox.dev/datapath/packet"
-)
+import "math/bits"
 
 // A fastEntry is a flow of plain IPv4, recognised by two words as they lie in the
 // packet.
@@ -23,22 +18,6 @@ type fastEntry struct {
 // since with one alone a fifth of 128 flows would be without.
 const fastEntries = 256
 
-// fastResult says what tryFast made of a packet.
-type fastResult uint8
-
-const (
-	// fastHit is a packet that was translated.
-	fastHit fastResult = iota
-	// fastMiss is plain data of a flow that has no entry, or is watched. It
-	// cannot change what another flow's entry says.
-	fastMiss
-	// fastNever is anything else: it may be wrong, or change its session.
-	fastNever
-)
-
-func load64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
-func load32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
-
 // places returns where an entry may be. One product spreads both words; the
 // factor is secret and odd, so that guests don't know each other's places.
 func (s *Shard) places(addresses, rest uint64) (first, second *fastEntry) {
@@ -46,98 +25,32 @@ func (s *Shard) places(addresses, rest uint64) (first, second *fastEntry) {
 	return &s.fast[h>>56], &s.fast[h>>48&0xff]
 }
 
-// tryFast translates untagged IPv4 without options that isn't a fragment, holds
-// TCP without SYN, FIN and RST, or UDP, and belongs to a flow with an entry. It
-// asks of the packet all that packet.Parse and the general path do, and has the
-// same effects on packet and session.
-func (s *Shard) tryFast(p *Packet, zone uint16, d Direction) fastResult {
-	b := p.Frame
-	if len(b) > packet.MaxFrame {
-		return fastNever
-	}
-	if !p.Bare {
-		if len(b) < packet.EthernetSize || binary.BigEndian.Uint16(b[12:]) != packet.EtherTypeIPv4 {
-			return fastNever
-		}
-		b = b[packet.EthernetSize:]
-	}
-	if len(b) < packet.IPv4Size+packet.UDPSize {
-		return fastNever
-	}
-	h := (*plainHeader)(b)
-	first, second := load64(h[0:8]), load64(h[8:16])
-	// Version 4, five words of header; neither "more fragments" nor an offset.
-	if first&(0xff3f<<48|0xff) != 0x45 {
-		return fastNever
-	}
-	total := int(bits.ReverseBytes16(uint16(first >> 16)))
-	if total > len(b) {
-		return fastNever
-	}
-	destination := load32(h[16:20])
-	addresses := second>>32 | uint64(destination)<<32
-	protocol := uint64(uint8(second >> 8))
-	rest := uint64(load32(h[20:24])) | protocol<<32 | uint64(zone)<<40
-
-	var sum *[2]byte
-	if protocol == packet.ProtocolTCP {
-		if total < packet.IPv4Size+packet.TCPSize {
-			return fastNever
-		}
-		t := (*[packet.TCPSize]byte)(b[packet.IPv4Size:])
-		header := int(t[12]>>4) * 4
-		if header < packet.TCPSize || header > total-packet.IPv4Size || t[13]&tcpControl != 0 {
-			return fastNever
-		}
-		sum = (*[2]byte)(t[tcpSumAt:])
-	} else if protocol == packet.ProtocolUDP {
-		n := int(binary.BigEndian.Uint16(h[24:26]))
-		if n < packet.UDPSize || n > total-packet.IPv4Size {
-			return fastNever
-		}
-		sum = (*[2]byte)(h[26:28])
-	} else {
-		return fastNever
-	}
-	const low = 1<<32 - 1
-	if (first&low+first>>32+second&low+second>>32+uint64(destination))%0xffff != 0 { // headerSum
-		return fastNever
-	}
-	e, other := s.places(addresses, rest)
-	if e.addresses != addresses || e.rest != rest {
-		if e = other; e.addresses != addresses || e.rest != rest {
-			return fastMiss
+// tryFast translates a plain packet of a flow with an entry. It has the same
+// effects on packet and session as the general path.
+func (s *Shard) tryFast(p *Packet, w plain, d Direction) bool {
+	e, other := s.places(w.addresses, w.rest)
+	if e.addresses != w.addresses || e.rest != w.rest {
+		if e = other; e.addresses != w.addresses || e.rest != w.rest {
+			return false
 		}
 	}
 	f := e.flow
 	if f.mark&watch != 0 {
-		return fastMiss
+		return false
 	}
 	f.mark = s.now
 	e.used = s.now
-	f.rewritePlain(h, sum, d, p.Checksum, uint8(protocol))
+	f.rewritePlain(w, d, p.Checksum)
 	p.Zone = e.zone
 	p.Verdict, p.Reason = Send+Verdict(d), Translated
-	return fastHit
-}
-
-// fastWords returns what an entry compares of a packet, before it is rewritten,
-// and whether it is a plain one.
-func fastWords(p *packet.Packet, zone uint16) (addresses, rest uint64, ok bool) {
-	const odd = packet.HasOptions | packet.Fragment
-	if p.Network() != packet.NetworkIPv4 || p.Flags()&odd != 0 || p.Flags()&packet.HasPorts == 0 || p.Tags() != 0 {
-		return 0, 0, false
-	}
-	b := p.NetworkPacket()
-	return load64(b[12:20]),
-		uint64(load32(b[20:24])) | uint64(p.Protocol())<<32 | uint64(zone)<<40, true
+	return true
 }
 
 // remember gives a flow an entry, if one of its places is empty, can be emptied,
 // or was not used in this tick, and every so often if not: with far more flows
 // than entries, to replace them all the time would gain nothing.
-func (s *Shard) remember(f *flow, addresses, rest uint64, zone uint16) {
-	e, other := s.places(addresses, rest)
+func (s *Shard) remember(f *flow, w plain, zone uint16) {
+	e, other := s.places(w.addresses, w.rest)
 	switch {
 	case e.rest == 0 || s.moveAway(e):
 	case other.rest == 0 || s.moveAway(other):
@@ -150,7 +63,7 @@ func (s *Shard) remember(f *flow, addresses, rest uint64, zone uint16) {
 			return
 		}
 	}
-	*e = fastEntry{addresses: addresses, rest: rest, flow: f, used: s.now, zone: zone}
+	*e = fastEntry{addresses: w.addresses, rest: w.rest, flow: f, used: s.now, zone: zone}
 }
 
 // moveAway moves an entry to its other place, if that is empty (as in cuckoo

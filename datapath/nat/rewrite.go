@@ -75,20 +75,3 @@ func updatedSum(sum uint16, d checksum.Delta, c Checksum, protocol uint8) uint16
 	}
 	return updated
 }
-
-// A plainHeader is an IPv4 header without options, and 8 bytes of TCP or UDP.
-type plainHeader [packet.IPv4Size + packet.UDPSize]byte
-
-// rewritePlain is rewrite for IPv4 without options and TCP or UDP, whose checksum
-// lies at sum. It is the same work without asking again what the packet is.
-func (f *flow) rewritePlain(h *plainHeader, sum *[2]byte, d Direction, c Checksum, protocol uint8) {
-	binary.BigEndian.PutUint16(h[10:12], f.ip4().Apply(binary.BigEndian.Uint16(h[10:12])))
-	if d == Outward {
-		copy(h[12:16], f.to[:4])
-		binary.BigEndian.PutUint16(h[20:22], f.port)
-	} else {
-		copy(h[16:20], f.to[:4])
-		binary.BigEndian.PutUint16(h[22:24], f.port)
-	}
-	updateSum(sum, f.l4, c, protocol)
-}

@@ -22,7 +22,7 @@ func (s *Shard) flow(ref uint32) *flow {
 func (s *Shard) find(k *packet.Key, hash uint64) (ref uint32, ok bool) {
 	var c flowtable.Cursor
 	for ref, ok = s.table.Find(hash, &c); ok; ref, ok = s.table.Next(&c) {
-		if ref&mappingRef == 0 && s.flow(ref).key == *k {
+		if ref&mappingRef == 0 && s.flow(ref).key.Equal(k) {
 			return ref, true
 		}
 	}

@@ -37,6 +37,19 @@ const (
 	familyFragment = 0x80 // added to the above in a FragmentKey
 )
 
+// SetIPv4 sets k to the key of an IPv4 packet that has ports and is no later
+// fragment, for who has read these fields already.
+func (k *Key) SetIPv4(protocol uint8, src, dst uint32, srcPort, dstPort, zone uint16) {
+	k.src = addr{0, mappedIPv4 | uint64(src)}
+	k.dst = addr{0, mappedIPv4 | uint64(dst)}
+	k.rest = uint64(srcPort)<<48 | uint64(dstPort)<<32 | uint64(zone)<<16 | uint64(protocol)<<8 | familyIPv4
+}
+
+// Equal is ==, written out: gc makes a call of comparing structs of this size.
+func (k *Key) Equal(o *Key) bool {
+	return (k.src.hi^o.src.hi)|(k.src.lo^o.src.lo)|(k.dst.hi^o.dst.hi)|(k.dst.lo^o.dst.lo)|(k.rest^o.rest) == 0
+}
+
 // Key sets k to the packet's flow key in the given zone. There is none, and k
 // is zero and the result false, unless the packet is IP and not a later
 // fragment; and if it is ICMP, only for queries and their replies (RFC 5508

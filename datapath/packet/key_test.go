@@ -146,3 +146,28 @@ func TestHashSpreads(t *testing.T) {
 	k := keyOf(t, pt.Build(eth, ip4, tcp))
 	require.NotEqual(t, k.Hash(&a), k.Hash(&b))
 }
+
+// TestKeyEqual changes each part of a key by itself.
+func TestKeyEqual(t *testing.T) {
+	a, b := netip.MustParseAddrPort("10.0.2.15:40000"), netip.MustParseAddrPort("192.0.2.1:443")
+	a6, b6 := netip.MustParseAddrPort("[2001:db8::1]:40000"), netip.MustParseAddrPort("[2001:db8::2]:443")
+	high := netip.MustParseAddrPort("[2001:db9::1]:40000")
+	keys := []packet.Key{
+		{}, packet.MakeKey(6, a, b, 3), packet.MakeKey(17, a, b, 3), packet.MakeKey(6, a, b, 4), packet.MakeKey(6, b, a, 3),
+		packet.MakeKey(6, netip.AddrPortFrom(a.Addr(), 40001), b, 3), packet.MakeKey(6, a, netip.AddrPortFrom(b.Addr(), 444), 3),
+		packet.MakeKey(6, a, netip.AddrPortFrom(a.Addr(), 443), 3), packet.MakeKey(6, netip.AddrPortFrom(b.Addr(), 40000), b, 3),
+		packet.MakeKey(6, a6, b6, 3), packet.MakeKey(6, high, b6, 3), packet.MakeKey(6, a6, high, 3), packet.MakeKey(6, a6, a6, 3),
+	}
+	for i := range keys {
+		for j := range keys {
+			require.Equal(t, keys[i] == keys[j], keys[i].Equal(&keys[j]), "%v and %v", keys[i], keys[j])
+			require.Equal(t, i == j, keys[i] == keys[j])
+		}
+	}
+}
+
+func TestKeySetIPv4(t *testing.T) {
+	k := packet.MakeKey(17, netip.MustParseAddrPort("[2001:db8::1]:1"), netip.MustParseAddrPort("[2001:db8::2]:2"), 9)
+	k.SetIPv4(6, 0x0a00020f, 0xc0000201, 40000, 443, 3)
+	require.Equal(t, packet.MakeKey(6, netip.MustParseAddrPort("10.0.2.15:40000"), netip.MustParseAddrPort("192.0.2.1:443"), 3), k)
+}
