@@ -56,7 +56,7 @@ bench-full: lab ## measure everything on every target that is here, for the reco
 bench-datapath: ## measure the datapath's parts beside what one would take instead (minutes)
 	@ci/setup datapath
 	@$(MAKE) --no-print-directory build
-	@$(BIN)/arcbox-bench packages datapath datapath/peers
+	@$(BIN)/arcbox-bench packages datapath datapath/peers --also 'purego:^peers.rings$$'
 
 .PHONY: bench-ci
 bench-ci: lab ## what CI looks at: a few samples of ArcBox and its nearest rivals (minutes)

@@ -26,6 +26,7 @@ import (
 // packagesOptions are the flags of the packages command.
 type packagesOptions struct {
 	modules []string // the arguments
+	also    []string
 	rounds  int
 	each    time.Duration
 	seed    uint64
@@ -41,7 +42,8 @@ func packagesCommand() *cobra.Command {
 		Long: "packages builds the benchmarks of all packages of the modules in the folders that are named,\n" +
 			"each with its own module's requirements alone, and runs them round by round in a random order.\n" +
 			"Packages are named after their paths below the first module.",
-		Example: "  arcbox-bench packages datapath datapath/peers",
+		Example: "  arcbox-bench packages datapath datapath/peers\n" +
+			"  arcbox-bench packages datapath --also 'purego:^checksum$'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.modules = args
 			if !cmd.Flags().Changed("seed") {
@@ -54,6 +56,7 @@ func packagesCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
+	f.StringArrayVar(&o.also, "also", nil, "build packages that match a second time: TAGS:EXPRESSION")
 	f.IntVar(&o.rounds, "rounds", 12, "samples of each benchmark")
 	f.DurationVar(&o.each, "time", 50*time.Millisecond, "how long a benchmark runs for one sample")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of the random order (default random)")
@@ -80,7 +83,11 @@ func (o packagesOptions) validate() error {
 }
 
 func (o packagesOptions) commandLine() string {
-	return fmt.Sprintf("arcbox-bench packages %s --rounds %d --time %v --seed %d", strings.Join(o.modules, " "), o.rounds, o.each, o.seed)
+	also := ""
+	for _, v := range o.also {
+		also += " --also '" + v + "'"
+	}
+	return fmt.Sprintf("arcbox-bench packages %s%s --rounds %d --time %v --seed %d", strings.Join(o.modules, " "), also, o.rounds, o.each, o.seed)
 }
 
 func (o packagesOptions) run(cmd *cobra.Command) (err error) {
@@ -107,13 +114,21 @@ func (o packagesOptions) run(cmd *cobra.Command) (err error) {
 
 // build builds all benchmarks, and tells what they measure beside our own.
 func (o packagesOptions) build(ctx context.Context, into string, progress runner.Progress) (all []gobench.Benchmark, systems []record.Label, err error) {
+	var variants []gobench.Variant
+	for _, text := range o.also {
+		v, err := gobench.ParseVariant(text)
+		if err != nil {
+			return nil, nil, usageError{fmt.Errorf("--also %w", err)}
+		}
+		variants = append(variants, v)
+	}
 	root, err := gobench.Path(ctx, o.modules[0])
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, module := range o.modules {
 		progress.Note("building the benchmarks of " + module)
-		found, err := gobench.Build(ctx, module, root, into)
+		found, err := gobench.Build(ctx, module, root, into, variants...)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -33,10 +34,30 @@ type Benchmark struct {
 // String names the benchmark for people.
 func (b Benchmark) String() string { return b.label + "." + strings.TrimPrefix(b.Name, "Benchmark") }
 
+// Variant is a second build of some packages, with tags.
+type Variant struct {
+	Tags     string // as for the go command
+	Packages *regexp.Regexp
+}
+
+// ParseVariant reads a variant as a user writes it: TAGS:EXPRESSION.
+func ParseVariant(text string) (Variant, error) {
+	tags, expression, ok := strings.Cut(text, ":")
+	if !ok || tags == "" || expression == "" {
+		return Variant{}, fmt.Errorf("%q is not TAGS:EXPRESSION", text)
+	}
+	packages, err := regexp.Compile(expression)
+	if err != nil {
+		return Variant{}, fmt.Errorf("%q: %w", text, err)
+	}
+	return Variant{tags, packages}, nil
+}
+
 // Build builds the test programs of all packages of a module, which is the one in
 // the folder module and no other of its workspace, into the folder into, and returns
-// their benchmarks. A package is named after its path below the import path root.
-func Build(ctx context.Context, module, root, into string) ([]Benchmark, error) {
+// their benchmarks. A package is named after its path below the import path root; in
+// a variant the tags are part of its name.
+func Build(ctx context.Context, module, root, into string, variants ...Variant) ([]Benchmark, error) {
 	listed, err := output(ctx, module, "go", "list", "-f", "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}\t{{.Dir}}{{end}}", "./...")
 	if err != nil {
 		return nil, fmt.Errorf("listing the packages of %s: %w", module, err)
@@ -48,19 +69,40 @@ func Build(ctx context.Context, module, root, into string) ([]Benchmark, error) 
 			continue // no tests
 		}
 		p := Benchmark{label: label(path, root), dir: dir}
-		p.program = filepath.Join(into, p.label+".test")
-		if _, err := output(ctx, dir, "go", "test", "-c", "-o", p.program, "."); err != nil {
-			return nil, fmt.Errorf("building the benchmarks of %s: %w", p.label, err)
-		}
-		names, err := output(ctx, dir, p.program, "-test.list", "^Benchmark")
+		found, err := p.build(ctx, into, "")
 		if err != nil {
-			return nil, fmt.Errorf("listing the benchmarks of %s: %w", p.label, err)
+			return nil, err
 		}
-		for _, name := range strings.Fields(names) {
-			b := p
-			b.Name = name
-			all = append(all, b)
+		all = append(all, found...)
+		for _, v := range variants {
+			if !v.Packages.MatchString(p.label) {
+				continue
+			}
+			other := Benchmark{label: p.label + "+" + v.Tags, dir: dir}
+			if found, err = other.build(ctx, into, v.Tags); err != nil {
+				return nil, err
+			}
+			all = append(all, found...)
 		}
+	}
+	return all, nil
+}
+
+// build builds the test program of the package that b names, and returns a copy of b
+// for each benchmark in it.
+func (b Benchmark) build(ctx context.Context, into, tags string) ([]Benchmark, error) {
+	b.program = filepath.Join(into, b.label+".test")
+	if _, err := output(ctx, b.dir, "go", "test", "-c", "-tags", tags, "-o", b.program, "."); err != nil {
+		return nil, fmt.Errorf("building the benchmarks of %s: %w", b.label, err)
+	}
+	names, err := output(ctx, b.dir, b.program, "-test.list", "^Benchmark")
+	if err != nil {
+		return nil, fmt.Errorf("listing the benchmarks of %s: %w", b.label, err)
+	}
+	var all []Benchmark
+	for _, name := range strings.Fields(names) {
+		b.Name = name
+		all = append(all, b)
 	}
 	return all, nil
 }

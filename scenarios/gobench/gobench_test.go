@@ -5,6 +5,7 @@
 package gobench
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -74,6 +75,26 @@ func TestBuildAndRun(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, warnings)
 	require.Equal(t, samples, runs[0].Samples)
+}
+
+func TestVariants(t *testing.T) {
+	dir := module(t)
+	tagged := "//go:build special\n\npackage c_test\n\nimport \"testing\"\n\nfunc BenchmarkSpecial(b *testing.B) {}\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "b/c/special_test.go"), []byte(tagged), 0o644))
+	v, err := ParseVariant("special:^b")
+	require.NoError(t, err)
+	found, err := Build(t.Context(), dir, "example.com/m", t.TempDir(), v)
+	require.NoError(t, err)
+	var names []string
+	for _, b := range found {
+		names = append(names, b.String())
+	}
+	require.ElementsMatch(t, []string{"a.Alloc", "b.c.Plain", "b.c.Broken",
+		"b.c+special.Plain", "b.c+special.Broken", "b.c+special.Special"}, names)
+	for _, bad := range []string{"", "tags", ":x", "tags:", "tags:("} {
+		_, err := ParseVariant(bad)
+		require.ErrorContains(t, err, fmt.Sprintf("%q", bad))
+	}
 }
 
 func TestBuildErrors(t *testing.T) {
