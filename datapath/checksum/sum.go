@@ -18,10 +18,15 @@ func Sum(b []byte, initial uint16) uint16 {
 	// the result is put into network order (RFC 1071 §2(B)): the end-around carry
 	// makes a swap of the sum and the sum of swapped words the same.
 	acc := uint64(bits.ReverseBytes16(initial))
-	if len(b) < vectorMin {
-		return bits.ReverseBytes16(Fold(sumWords(b, acc)))
+	switch {
+	case len(b) < vectorMin:
+		acc = sumWords(b, acc)
+	case atOnce(len(b)):
+		acc = addCarry(acc, sumAtOnce(b)) // two calls less than sumLong: a sixth of the time of 1500 bytes
+	default:
+		acc = sumLong(b, acc)
 	}
-	return bits.ReverseBytes16(Fold(sumLong(b, acc)))
+	return bits.ReverseBytes16(Fold(acc))
 }
 
 // Checksum returns the complement of Sum(b, initial): what the header's checksum

@@ -17,6 +17,11 @@ var (
 	haveVNNI = cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VNNI && cpu.X86.HasBMI2
 )
 
+// atOnce says whether sumAtOnce takes n bytes.
+func atOnce(n int) bool { return haveVNNI && n <= chunk }
+
+func sumAtOnce(b []byte) uint64 { return sumVNNI(b) }
+
 // sumLong adds b to acc by the widest means. It branches, and does not call
 // through a variable, because a slice passed to an unknown function would have to
 // be on the heap.
