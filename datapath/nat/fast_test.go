@@ -152,7 +152,7 @@ func TestFastForgets(t *testing.T) {
 
 // TestFastPlaces: nearly all of 128 flows find a place, and keep it.
 func TestFastPlaces(t *testing.T) {
-	s, frames := benchFlows(t, 128)
+	s, frames := benchFlows(t, 128, out4)
 	s.fastSeed = 0x9e3779b97f4a7c15
 	s.fast = [fastEntries]fastEntry{}
 	var hits uint64
@@ -196,7 +196,7 @@ func TestFastGate(t *testing.T) {
 
 // TestFastCrowd: with more flows than entries, all are translated still.
 func TestFastCrowd(t *testing.T) {
-	s, frames := benchFlows(t, 2000)
+	s, frames := benchFlows(t, 2000, out4)
 	rnd := rand.New(rand.NewPCG(3, 4))
 	b := make([]Packet, 50)
 	for range 400 {

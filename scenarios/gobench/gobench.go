@@ -115,7 +115,7 @@ func label(path, root string) string {
 // Run runs the benchmark once, each of its sub-benchmarks for about the time given,
 // and returns a sample of each and the CPU time that all took.
 func (b Benchmark) Run(ctx context.Context, each time.Duration) ([]record.Sample, time.Duration, error) {
-	c := command(ctx, b.dir, b.program, "-test.run", "^$", "-test.bench", "^"+b.Name+"$", "-test.benchtime", each.String(), "-test.benchmem")
+	c := command(ctx, b.dir, b.program, "-test.run", "^$", "-test.bench", "^"+b.Name+"$", "-test.benchtime", each.String())
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	err := c.Run()

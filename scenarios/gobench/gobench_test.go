@@ -25,7 +25,7 @@ func module(t *testing.T) string {
 	for name, text := range map[string]string{
 		"go.mod":        "module example.com/m\n\ngo 1.26\n",
 		"a/a.go":        "package a\n",
-		"a/a_test.go":   "package a\n\nimport \"testing\"\n\nvar sink []byte\n\nfunc TestA(t *testing.T) { t.Fatal(\"not asked for\") }\n\nfunc BenchmarkAlloc(b *testing.B) {\n\tfor _, n := range []string{\"size=8\", \"size=64\"} {\n\t\tb.Run(n, func(b *testing.B) {\n\t\t\tfor b.Loop() {\n\t\t\t\tsink = make([]byte, 64)\n\t\t\t}\n\t\t})\n\t}\n}\n",
+		"a/a_test.go":   "package a\n\nimport \"testing\"\n\nvar sink []byte\n\nfunc TestA(t *testing.T) { t.Fatal(\"not asked for\") }\n\nfunc BenchmarkAlloc(b *testing.B) {\n\tfor _, n := range []string{\"size=8\", \"size=64\"} {\n\t\tb.Run(n, func(b *testing.B) {\n\t\t\tb.ReportAllocs()\n\t\t\tfor b.Loop() {\n\t\t\t\tsink = make([]byte, 64)\n\t\t\t}\n\t\t})\n\t}\n}\n",
 		"b/c/c.go":      "package c\n",
 		"b/c/x_test.go": "package c_test\n\nimport \"testing\"\n\nfunc BenchmarkPlain(b *testing.B) {\n\tfor b.Loop() {\n\t}\n}\n\nfunc BenchmarkBroken(b *testing.B) { b.Fatal(\"broken\") }\n",
 		"d/d.go":        "package d\n",

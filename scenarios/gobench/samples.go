@@ -30,7 +30,6 @@ func samples(text []byte, pkg string) ([]record.Sample, error) {
 			if labels != "" {
 				s.Name += "/" + labels
 			}
-			s.Values = costs(s.Values)
 			out = append(out, s)
 		}
 	}
@@ -38,17 +37,4 @@ func samples(text []byte, pkg string) ([]record.Sample, error) {
 		return nil, errors.New("it measured nothing")
 	}
 	return out, nil
-}
-
-// costs leaves out allocations where there are none: tests hold that, and each figure
-// in a file is to be looked at.
-func costs(values []record.Value) []record.Value {
-	var out []record.Value
-	for _, v := range values {
-		if v.Value == 0 && (v.Unit == "B/op" || v.Unit == "allocs/op") {
-			continue
-		}
-		out = append(out, v)
-	}
-	return out
 }
