@@ -10,8 +10,10 @@
 // Go does not align heap objects to 128 bytes. Two words never meet on a line, wherever the object begins, if 128
 // bytes lie between them; the types here therefore carry padding on both sides.
 //
-// [Word] is an atomic 64-bit word, [Uint64] a Word with padding around it.
+// [Uint64] is an atomic word with padding around it.
 package pad
+
+import "sync/atomic"
 
 // Size is the distance in bytes that keeps two words off each other's cache lines.
 const Size = 128
@@ -21,10 +23,10 @@ type Line struct {
 	_ [Size]byte
 }
 
-// A Uint64 is a [Word] with at least 120 bytes of padding on both sides. The zero value holds 0. It takes 256 bytes
+// A Uint64 is an [atomic.Uint64] with at least 120 bytes of padding on both sides. The zero value holds 0. It takes 256 bytes
 // and must not be copied after first use.
 type Uint64 struct {
 	_ Line
-	Word
+	atomic.Uint64
 	_ [Size - 8]byte
 }

@@ -10,7 +10,7 @@ import (
 
 // A word is an atomic 64-bit word with one method that sync/atomic lacks, publish. The zero value holds 0.
 //
-// It is no [pad.Word], because the rings are generic: their code is compiled in the package that uses them, and gc
+// It is declared here because the rings are generic: their code is compiled in the package that uses them, and gc
 // (1.26) then inlines what package ring itself declares, but calls what a package declares that the user does not
 // import. With two calls in it, a push takes twice its time.
 type word struct {
