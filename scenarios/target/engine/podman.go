@@ -74,7 +74,7 @@ func podmanEnv(folder string) []string {
 // runroot, for the sake of the sockets there.
 func podmanGlobal(folder string) []string {
 	options := []string{
-		"--root", filepath.Join(folder, "root"), "--runroot", filepath.Join(folder, "r"), "--tmpdir", filepath.Join(folder, "t"),
+		"--root", podmanRoot(folder), "--runroot", filepath.Join(folder, "r"), "--tmpdir", filepath.Join(folder, "t"),
 	}
 	if _, err := exec.LookPath("runc"); err == nil {
 		options = append(options, "--runtime", "runc")
@@ -109,14 +109,25 @@ func podmanLimits() []string {
 }
 
 // sweepPodman ends the process that keeps a rootless podman's namespaces, and
-// removes the control groups that podman leaves.
+// removes the control groups that podman leaves. When a container has ended its
+// monitor starts one more podman: that one's end is waited for. Each podman mounts the
+// storage on itself and unmounts it at its end, which fails while another one uses
+// it; of two that end together, neither does.
 func sweepPodman(t *Target, folder string) error {
-	if os.Geteuid() == 0 {
-		return removeParentGroups()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := waitGone(ctx, podmanRoot(folder)); err != nil {
+		return fmt.Errorf("waiting for podman's own processes: %w", err)
 	}
-	_, err := t.must(context.Background(), folder, "system", "migrate")
+	if os.Geteuid() == 0 {
+		return errors.Join(unmount(filepath.Join(podmanRoot(folder), "overlay")), removeParentGroups())
+	}
+	_, err := t.must(ctx, folder, "system", "migrate")
 	return err
 }
+
+// podmanRoot is podman's storage, an argument of all its processes.
+func podmanRoot(folder string) string { return filepath.Join(folder, "root") }
 
 // removeParentGroups removes the control groups in which podman had its containers,
 // where it made them without systemd. It makes them again when it needs them, and

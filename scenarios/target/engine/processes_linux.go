@@ -17,9 +17,9 @@ import (
 	"arcbox.dev/scenarios/target/program"
 )
 
-// monitors returns the processes that an engine keeps for a container: podman's
-// conmon and containerd's shim have its ID among their arguments. The first process
-// of the container is a child of theirs.
+// monitors returns the processes that an engine keeps for a container, whose ID they
+// have among their arguments: podman's conmon, containerd's shim. The first process
+// of the container is a child of theirs. Another argument of theirs finds others.
 func monitors(id string) ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

@@ -19,3 +19,6 @@ func processes(string) ([]hypervisor.Process, error) {
 
 // waitGone has nothing to wait for, likewise.
 func waitGone(context.Context, string) error { return nil }
+
+// unmount has nothing to unmount, likewise.
+func unmount(string) error { return nil }
