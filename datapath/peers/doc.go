@@ -7,6 +7,8 @@
 //   - rings: queues between two threads
 //   - checksums: the Internet checksum and its incremental update
 //   - linuxnat: the kernel's routing and masquerade between network namespaces
+//   - virtqc: the device side of a virtqueue
+//   - native: builds the programs
 //
 // Each folder holds benchmarks, and tests that the peers do the same work. Outside the workspace they are run by
 //

@@ -10,16 +10,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
+
+	"arcbox.dev/datapath/peers/native"
 )
 
-// program is the C++ program, built once into a folder that TestMain removes.
-var program = struct {
-	sync.Once
-	folder, path string
-	err          error
-}{}
+// program is the C++ program, which TestMain removes.
+var program = native.Program{
+	Compiler: "g++", Options: []string{"-std=c++17", "-O3", "-pthread"}, Source: filepath.Join("..", "ringcpp", "main.cpp"),
+}
 
 func TestMain(m *testing.M) {
 	if err := limitHurry(); err != nil {
@@ -27,38 +26,15 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	status := m.Run()
-	if program.folder != "" {
-		os.RemoveAll(program.folder)
+	if err := program.Remove(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(status)
 }
 
-// buildCPP returns the program's path, or an error that is exec.ErrNotFound if there is no g++.
-func buildCPP() (string, error) {
-	program.Do(func() {
-		compiler, err := exec.LookPath("g++")
-		if err != nil {
-			program.err = fmt.Errorf("the C++ compiler is missing: %w", err)
-			return
-		}
-		if program.folder, program.err = os.MkdirTemp("", "ringcpp"); program.err != nil {
-			return
-		}
-		path := filepath.Join(program.folder, "ringcpp")
-		source := filepath.Join("..", "ringcpp", "main.cpp")
-		out, err := exec.Command(compiler, "-std=c++17", "-O3", "-pthread", "-o", path, source).CombinedOutput()
-		if err != nil {
-			program.err = fmt.Errorf("building %s: %w\n%s", source, err, out)
-			return
-		}
-		program.path = path
-	})
-	return program.path, program.err
-}
-
 // measureCPP reports the median of b.N bursts of the C++ program.
 func measureCPP(b *testing.B, s setup) {
-	path, err := buildCPP()
+	path, err := program.Path()
 	if errors.Is(err, exec.ErrNotFound) {
 		b.Skip(err)
 	}

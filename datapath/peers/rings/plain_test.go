@@ -4,5 +4,5 @@
 
 package rings
 
-// build ends the names of our rings: here they publish with plain stores (see datapath/pad).
+// build ends the names of our rings: here they publish with plain stores (see datapath/ring).
 const build = ""

@@ -3,56 +3,39 @@
 package virtqc
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
+
+	"arcbox.dev/datapath/peers/native"
 )
 
-// program is the C program, built once into a folder that TestMain removes.
-var program struct {
-	sync.Once
-	folder, path string
-	err          error
+// program is the C program, which TestMain removes.
+var program = native.Program{
+	Compiler: "cc", Options: []string{"-std=gnu11", "-O3"}, Source: filepath.Join("device", "main.c"),
 }
 
 func TestMain(m *testing.M) {
 	status := m.Run()
-	if program.folder != "" {
-		os.RemoveAll(program.folder)
+	if err := program.Remove(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(status)
 }
 
-func buildC() (string, error) {
-	program.Do(func() {
-		compiler, err := exec.LookPath("cc")
-		if err != nil {
-			program.err = fmt.Errorf("missing: %w", err)
-			return
-		}
-		if program.folder, program.err = os.MkdirTemp("", "virtqc"); program.err != nil {
-			return
-		}
-		program.path = filepath.Join(program.folder, "device")
-		source := filepath.Join("device", "main.c")
-		out, err := exec.Command(compiler, "-std=gnu11", "-O3", "-o", program.path, source).CombinedOutput()
-		if err != nil {
-			program.err = fmt.Errorf("building %s: %w\n%s", source, err, out)
-		}
-	})
-	return program.path, program.err
-}
-
 // measureC reports what the C program took for b.N chains.
 func measureC(b *testing.B, chain, batch int) {
-	path, err := buildC()
-	if err != nil {
+	path, err := program.Path()
+	if errors.Is(err, exec.ErrNotFound) {
 		b.Skip(err)
+	}
+	if err != nil {
+		b.Fatal(err)
 	}
 	out, err := exec.Command(path, strconv.Itoa(chain), strconv.Itoa(batch), strconv.Itoa(b.N)).Output()
 	if err != nil {
