@@ -16,6 +16,7 @@ import (
 
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/datapath/virtq/virtqtest"
+	"arcbox.dev/runtime/virtio/eventfd"
 )
 
 // frontEnds are the ways in which a front end sets a device up.
@@ -70,7 +71,7 @@ func TestReconnect(t *testing.T) {
 		}},
 		{"with its memory", func(g *guest, f *Frontend) {
 			require.NoError(t, g.file.Truncate(0))
-			_ = signalEventfd(g.queues[0].kick)
+			_ = eventfd.Signal(g.queues[0].kick)
 		}},
 		{"with its interrupts closed", func(g *guest, f *Frontend) {
 			for _, q := range g.queues {
@@ -405,7 +406,7 @@ func TestStoppedIsStill(t *testing.T) {
 	_, err := q.Add(q.inB, q.ouB)
 	require.NoError(t, err)
 	q.Kick()
-	require.NoError(t, signalEventfd(q.kick))
+	require.NoError(t, eventfd.Signal(q.kick))
 	require.False(t, readable(q.callEnd, 20*time.Millisecond), "an interrupt of a ring that is disabled")
 	require.NoError(t, f.SetVringEnable(0, true))
 	require.Eventually(t, func() bool {

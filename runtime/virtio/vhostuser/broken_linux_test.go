@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"arcbox.dev/datapath/virtq/virtqtest"
+	"arcbox.dev/runtime/virtio/eventfd"
 )
 
 // TestBrokenQueue: a queue whose driver breaks the rules is reported once and left
@@ -30,11 +31,11 @@ func TestBrokenQueue(t *testing.T) {
 	bad.SetDesc(7, virtqtest.Desc{Addr: 1 << 50, Len: 8})
 	bad.SetAvailEntry(1, 7)
 	bad.SetAvail(0, 2)
-	require.NoError(t, signalEventfd(bad.kick))
+	require.NoError(t, eventfd.Signal(bad.kick))
 	require.True(t, readable(errfd, patience), "no error was signalled")
 	log.wait(t, "queue is broken")
 	for range 100 {
-		require.NoError(t, signalEventfd(bad.kick))
+		require.NoError(t, eventfd.Signal(bad.kick))
 		good.roundTrip("other queue")
 	}
 	require.Equal(t, 1, strings.Count(log.String(), "queue is broken"))
@@ -62,7 +63,7 @@ func TestMemoryTakenAway(t *testing.T) {
 	g.connectUML(f)
 	q.roundTrip("before")
 	require.NoError(t, g.file.Truncate(0))
-	require.NoError(t, signalEventfd(q.kick))
+	require.NoError(t, eventfd.Signal(q.kick))
 	log.wait(t, "memory was taken away")
 
 	// It may not even be started again, and is told so.

@@ -9,20 +9,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"arcbox.dev/runtime/virtio/eventfd"
 )
 
-// one is what is written to signal: 8 bytes whose value does not matter to a
-// socket and is added to an eventfd's counter.
+// one is what is written to a socket to signal: 8 bytes whose value does not matter.
 var one = [8]byte{1}
-
-// signalEventfd adds to an eventfd.
-func signalEventfd(fd int) error {
-	for {
-		if _, err := unix.Write(fd, one[:]); err != unix.EINTR {
-			return err
-		}
-	}
-}
 
 // call signals the front end: a ring's interrupt, or that it broke. The front end
 // may replace its descriptor at any time, or give none and poll. Descriptors are
@@ -46,7 +38,7 @@ func (c *call) Signal() error {
 	if c.socket {
 		err = unix.Send(c.fd, one[:], unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	} else {
-		err = signalEventfd(c.fd)
+		err = eventfd.Signal(c.fd)
 	}
 	if err != nil && err != unix.EAGAIN {
 		return fmt.Errorf("signalling the front end: %w", err)
@@ -111,5 +103,23 @@ func classify(fd int) (socket bool, err error) {
 		return false, nil
 	default:
 		return false, errors.New("descriptor is neither an eventfd nor a socket")
+	}
+}
+
+// signalShared signals an eventfd that the other side has too, and returns even if
+// that makes the signal block. A counter that is full needs no signal.
+func signalShared(fd int) {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	if n, err := unix.Poll(poll, 0); err != nil || n == 0 {
+		return
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = eventfd.Signal(fd) }()
+	for c := (&call{fd: fd}); ; c.unblock() {
+		select {
+		case <-done:
+			return
+		case <-time.After(time.Millisecond):
+		}
 	}
 }

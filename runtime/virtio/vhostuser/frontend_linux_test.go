@@ -47,7 +47,7 @@ func TestFrontendBadReply(t *testing.T) {
 			before := countFiles(t)
 			var fds []int
 			if tc.files {
-				fds = append(fds, eventfd(t, 0))
+				fds = append(fds, rawEventfd(t, 0))
 				before++
 			}
 			if tc.reply != nil {

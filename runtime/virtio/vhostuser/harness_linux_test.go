@@ -22,9 +22,15 @@ import (
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/eventfd"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if path, ok := os.LookupEnv(serveDisk); ok {
+		diskProcess(path) // which does not return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
@@ -215,7 +221,7 @@ func (g *guest) addQueue(size uint16, o virtq.Options, socket bool) *guestQueue 
 	q.openSignals(socket)
 	var err error
 	q.Driver, err = virtqtest.NewDriver(g.arena, size, virtqtest.Options{Options: o, Kick: func() {
-		require.NoError(g.t, signalEventfd(q.kick))
+		require.NoError(g.t, eventfd.Signal(q.kick))
 	}})
 	require.NoError(g.t, err)
 	q.EnableInterrupts()

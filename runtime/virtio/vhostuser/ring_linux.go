@@ -12,6 +12,7 @@ import (
 	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/eventfd"
 )
 
 // ring is what a front end has set for one of the device's queues. All of it is
@@ -31,7 +32,7 @@ type ring struct {
 	failed call // tells of a broken queue
 
 	queue *virtio.Queue // not nil while the device has it
-	wait  *kick         // the queue's Kick
+	wait  *eventfd.Kick // the queue's Kick
 }
 
 func newRing(index int, maxSize uint16) *ring {
@@ -143,14 +144,14 @@ func (r *ring) start(dev virtio.Device, mem *memory, features uint64, broken fun
 	if err != nil {
 		return fmt.Errorf("starting queue %d: %w", r.index, err)
 	}
-	wait, err := newKick(r.kick)
+	wait, err := eventfd.NewKick(r.kick)
 	if err != nil {
 		return fmt.Errorf("starting queue %d: %w", r.index, err)
 	}
 	_, used := vq.Position()
 	q := &virtio.Queue{Queue: vq, Kick: wait, Call: &r.call, Broken: broken}
 	if err := dev.StartQueue(r.index, q, features); err != nil {
-		wait.release()
+		wait.Release()
 		return fmt.Errorf("starting queue %d: %w", r.index, err)
 	}
 	r.queue, r.wait = q, wait
@@ -186,7 +187,7 @@ func (r *ring) stop(dev virtio.Device) {
 		}
 	}
 	r.base, _ = r.queue.Position()
-	r.wait.release()
+	r.wait.Release()
 	r.queue, r.wait = nil, nil
 }
 

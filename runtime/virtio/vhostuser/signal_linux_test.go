@@ -4,7 +4,6 @@ package vhostuser
 
 import (
 	"encoding/binary"
-	"io"
 	"math"
 	"sync"
 	"testing"
@@ -28,76 +27,11 @@ func within(t *testing.T, what string, f func()) {
 	}
 }
 
-func eventfd(t *testing.T, flags int) int {
+func rawEventfd(t *testing.T, flags int) int {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|flags)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = unix.Close(fd) })
 	return fd
-}
-
-func TestKickWait(t *testing.T) {
-	fd := eventfd(t, 0)
-	require.NoError(t, signalEventfd(fd)) // before anybody listens
-	k, err := newKick(fd)
-	require.NoError(t, err)
-	defer k.release()
-	within(t, "Wait", func() { require.NoError(t, k.Wait()) })
-
-	woken := make(chan error)
-	go func() {
-		for {
-			err := k.Wait()
-			woken <- err
-			if err != nil {
-				return
-			}
-		}
-	}()
-	for range 1000 {
-		require.NoError(t, signalEventfd(fd))
-		require.NoError(t, <-woken)
-	}
-	select {
-	case <-woken:
-		t.Fatal("woken without a kick")
-	case <-time.After(20 * time.Millisecond):
-	}
-	require.NoError(t, k.Close())
-	require.Equal(t, io.EOF, <-woken)
-	require.Equal(t, io.EOF, k.Wait())
-	require.NoError(t, k.Close())
-}
-
-// TestKickHostile: the front end shares the eventfd and does with it what it likes.
-func TestKickHostile(t *testing.T) {
-	fd := eventfd(t, unix.EFD_NONBLOCK)
-	k, err := newKick(fd)
-	require.NoError(t, err)
-	defer k.release()
-	// Both what makes a read block: an empty counter, and no O_NONBLOCK.
-	require.NoError(t, unix.SetNonblock(fd, false))
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for k.Wait() == nil {
-		}
-	})
-	for range 1000 {
-		require.NoError(t, signalEventfd(fd))
-		_, err := unix.Read(fd, make([]byte, 8))
-		require.NoError(t, err)
-	}
-	// A counter that is full wakes nobody again, and blocks nobody either.
-	_, err = unix.Write(fd, binary.NativeEndian.AppendUint64(nil, math.MaxUint64-1))
-	require.NoError(t, err)
-	require.NoError(t, k.Close())
-	within(t, "Wait", wg.Wait)
-}
-
-func TestKickBadDescriptor(t *testing.T) {
-	before := countFiles(t)
-	_, err := newKick(-1)
-	require.ErrorContains(t, err, "epoll_ctl")
-	require.Equal(t, before, countFiles(t))
 }
 
 func TestCallFullSocket(t *testing.T) {
@@ -118,7 +52,7 @@ func TestCallFullSocket(t *testing.T) {
 }
 
 func TestCallFullEventfd(t *testing.T) {
-	fd := eventfd(t, 0)
+	fd := rawEventfd(t, 0)
 	c := &call{fd: -1}
 	dup, err := unix.Dup(fd)
 	require.NoError(t, err)

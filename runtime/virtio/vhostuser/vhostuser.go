@@ -5,13 +5,18 @@
 // queue's two signals.
 //
 // A Backend serves a virtio.Device to a front end: User-Mode Linux's virtio_uml
-// driver, QEMU, or another VMM. A Frontend is the other end of the socket, with
-// which a VMM of our own uses a device that another process serves.
+// driver, QEMU, or another VMM. A Frontend is the other end of the socket: the
+// messages, one by one. A Remote is what a VMM of our own uses: on top of a
+// Frontend, a virtio.Device that another process serves, which may go and return.
 //
 // The specification is QEMU's docs/interop/vhost-user.rst; comments cite it as
 // "vhost-user", followed by the section. Rings are split virtqueues of VERSION_1
 // devices. Migration logs, postcopy, in-band notifications, an IOMMU and in-flight
 // tracking are not offered.
+//
+// A back end is handed all of guest memory, and may do there what it likes; beyond
+// that a Remote trusts it with nothing: sizes of replies are bounded, and so is the
+// time that they may take.
 //
 // The front end is as hostile as the guest behind it: a User-Mode Linux kernel is
 // both. Whatever it sends, a Backend closes each descriptor that came with it,
