@@ -5,6 +5,7 @@
 package kvmapi
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	gokvm "github.com/bobuhiro11/gokvm/kvm"
@@ -13,27 +14,48 @@ import (
 
 // read has the kernel fill *value, whose size is part of the request.
 func read[T any](fd int, nr uintptr, value *T) error {
-	return pass(fd, gokvm.IIOR(nr, unsafe.Sizeof(*value)), value)
+	_, err := pass(fd, gokvm.IIOR(nr, unsafe.Sizeof(*value)), value)
+	return err
 }
 
 // write hands *value to the kernel, whose size is part of the request.
 func write[T any](fd int, nr uintptr, value *T) error {
-	return pass(fd, gokvm.IIOW(nr, unsafe.Sizeof(*value)), value)
+	_, err := pass(fd, gokvm.IIOW(nr, unsafe.Sizeof(*value)), value)
+	return err
 }
 
-// pass makes an ioctl with a pointer to a struct. The kernel uses the pointer only
-// until the call returns, and it is converted in the call's own argument list,
-// which keeps the struct alive and in its place for that long (package unsafe,
-// rule 4).
-func pass[T any](fd int, request uintptr, value *T) error {
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(value)))
+// exchange hands *value to the kernel, which changes it.
+func exchange[T any](fd int, nr uintptr, value *T) error {
+	_, err := pass(fd, gokvm.IIOWR(nr, unsafe.Sizeof(*value)), value)
+	return err
+}
+
+// pass makes an ioctl with a pointer to a struct, and returns its result. The
+// kernel uses the pointer only until the call returns, and it is converted in the
+// call's own argument list, which keeps the struct alive and in its place for that
+// long (package unsafe, rule 4).
+func pass[T any](fd int, request uintptr, value *T) (int, error) {
+	n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(value)))
 	if errno != 0 {
-		return errno
+		return -1, errno
 	}
-	return nil
+	return int(n), nil
 }
 
 // addressOf returns where mem starts in this process, for the kernel to keep.
 func addressOf(mem []byte) uint64 {
 	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(mem))))
+}
+
+// addressOfWords is addressOf for a bitmap that the kernel fills during the next
+// ioctl. The caller keeps it alive and out of the moving stack until then.
+func addressOfWords(words []uint64) uint64 {
+	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(words))))
+}
+
+// controlWord returns the run page's first four bytes, which threads other than
+// the vCPU's write: only an atomic access to them is sound. The page comes from
+// mmap, so that the word is aligned, and it is not the garbage collector's.
+func (p RunPage) controlWord() *atomic.Uint32 {
+	return (*atomic.Uint32)(unsafe.Pointer(unsafe.SliceData(p)))
 }

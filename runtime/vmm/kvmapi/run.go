@@ -16,12 +16,16 @@ const nrRun = 0x80
 
 // Offsets of struct kvm_run (linux/kvm.h).
 const (
-	immediateExitOffset = 1
-	exitReasonOffset    = 8
+	exitReasonOffset = 8
+	exitOffset       = 32 // the union of what the exits say
+	exitSize         = 256
 )
 
+// immediateExit is kvm_run's member of that name, as part of the first word.
+const immediateExit = 1 << 8
+
 // RunPage is what a vCPU and its VMM share: struct kvm_run and what follows it.
-// But for RequestExit, only the thread that runs the vCPU uses it.
+// But for the request to exit, only the thread that runs the vCPU uses it.
 type RunPage []byte
 
 // MapRunPage maps a vCPU's run page; kvm is the descriptor of the KVM device. The
@@ -31,7 +35,7 @@ func MapRunPage(kvm, vcpu int) (RunPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size < exitReasonOffset+4 || size > 1<<20 {
+	if size < exitOffset+exitSize || size > 1<<20 {
 		return nil, fmt.Errorf("a run page of %d bytes cannot be", size)
 	}
 	return unix.Mmap(vcpu, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
@@ -45,10 +49,19 @@ func (p RunPage) ExitReason() gokvm.ExitType {
 	return gokvm.ExitType(binary.NativeEndian.Uint32(p[exitReasonOffset:]))
 }
 
-// RequestExit makes each Run from now on return EINTR before it enters the guest.
-// It may be called from any thread. A Run that is in the guest already ends only
-// by a signal to its thread: request first, then signal, and the exit is certain.
-func (p RunPage) RequestExit() { p[immediateExitOffset] = 1 }
+// RequestExit makes each Run from now on return EINTR before it enters the guest,
+// but after it has completed the access that the last Run exited with. It may be
+// called from any thread. A Run that is in the guest already ends only by a signal
+// to its thread: request first, then signal, and the exit is certain.
+func (p RunPage) RequestExit() { p.controlWord().Store(immediateExit) }
+
+// ExitRequested says whether a request is in force: an EINTR from Run without one
+// has nothing to do with us.
+func (p RunPage) ExitRequested() bool { return p.controlWord().Load() != 0 }
+
+// WithdrawExit takes all requests back. The vCPU's thread calls it before it looks
+// for what was wanted of it, so that whoever wants more has its request in force.
+func (p RunPage) WithdrawExit() { p.controlWord().Store(0) }
 
 // Run enters the guest until it exits (KVM_RUN). EINTR and EAGAIN say that no exit
 // happened; the caller enters again unless it wanted the interruption. Go's own

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//go:build linux && amd64
+
+package boot
+
+import (
+	"fmt"
+
+	"arcbox.dev/runtime/errdefs"
+	"arcbox.dev/runtime/vmm/ram"
+)
+
+// loader puts things in guest memory and counts them.
+type loader struct {
+	ram     *ram.RAM
+	share   bool
+	rsdp    uint64
+	cmdline string
+	initrd  *image // nil for none
+
+	copied, mapped uint64 // bytes
+}
+
+// write copies b to guest memory.
+func (l *loader) write(addr uint64, b []byte) error {
+	mem, err := l.ram.Memory().Slice(addr, uint64(len(b)))
+	if err != nil {
+		return fmt.Errorf("writing what the kernel boots from: %w", err)
+	}
+	copy(mem, b)
+	l.copied += uint64(len(b))
+	return nil
+}
+
+// read copies n bytes of an image at off to guest memory, without a buffer between.
+func (l *loader) read(addr uint64, im *image, off, n uint64) error {
+	if n == 0 {
+		return nil
+	}
+	mem, err := l.ram.Memory().Slice(addr, n)
+	if err != nil {
+		return fmt.Errorf("reading the %s: %w", im.what, err)
+	}
+	if err := im.read(mem, off); err != nil {
+		return err
+	}
+	l.copied += n
+	return nil
+}
+
+// show makes n bytes of an image at off appear in guest memory: whole pages are mapped
+// where address and offset allow it, and all else is copied.
+func (l *loader) show(addr uint64, im *image, off, n uint64) error {
+	const mask = ram.PageSize - 1
+	begin := (addr + mask) &^ mask // of the whole pages
+	end := (addr + n) &^ mask
+	if l.share || addr&mask != off&mask || begin >= end {
+		return l.read(addr, im, off, n)
+	}
+	if !im.holds(off, n) {
+		return im.truncated("%#x bytes at %#x", n, off)
+	}
+	if err := l.read(addr, im, off, begin-addr); err != nil {
+		return err
+	}
+	if err := l.ram.Overlay(begin, im.file, int64(off+begin-addr), end-begin); err != nil {
+		return fmt.Errorf("mapping the %s: %w", im.what, err)
+	}
+	l.mapped += end - begin
+	return l.read(end, im, off+end-addr, addr+n-end)
+}
+
+// placeInitrd shows the initrd as high as it fits below top, in whole pages of its own
+// and above the kernel, which ends at floor. It returns its address, 0 without one.
+func (l *loader) placeInitrd(floor, top uint64) (uint64, error) {
+	if l.initrd == nil {
+		return 0, nil
+	}
+	top = min(top, l.ram.LowSize())
+	if floor >= top || l.initrd.size > top-floor {
+		return 0, l.noRoom(floor, top)
+	}
+	addr := (top - l.initrd.size) &^ (ram.PageSize - 1)
+	if addr < floor {
+		return 0, l.noRoom(floor, top)
+	}
+	return addr, l.show(addr, l.initrd, 0, l.initrd.size)
+}
+
+func (l *loader) noRoom(floor, top uint64) error {
+	return l.initrd.invalid(moreMemory, "its %d bytes do not fit between the kernel's end at %#x and %#x",
+		l.initrd.size, floor, top)
+}
+
+// writeCmdline writes the command line, which may have limit bytes without its NUL.
+func (l *loader) writeCmdline(limit uint64) error {
+	limit = min(limit, cmdlineRoom-1)
+	if n := uint64(len(l.cmdline)); n > limit {
+		return errdefs.New(errdefs.ErrInvalid, "shorten it",
+			"the kernel's command line has %d bytes, and it takes %d", n, limit)
+	}
+	return l.write(cmdlineAddr, append([]byte(l.cmdline), 0))
+}
