@@ -35,9 +35,13 @@ test: ## run all tests; says at the end what was skipped, and why
 	@ci/test
 
 .PHONY: kernel
-kernel: ## build the lean guest kernel once (some minutes); it is taken from then on
+kernel: ## build the lean guest kernels once (minutes), which are taken from then on; FLAVOUR=uml or vm builds one
 	@ci/setup kernel
-	@go run ./guest/kernel/build uml
+	@go run ./guest/kernel/build $(FLAVOUR)
+
+.PHONY: kernel-cloud
+kernel-cloud: ## fetch the distribution's kernel for virtual machines, which is taken where no lean one is
+	@go run ./guest/kernel/fetch
 
 .PHONY: bench
 bench: lab ## gate the working tree: measure it beside the last commit on main, and fail on a regression (minutes)

@@ -88,9 +88,9 @@ func TestUncompressed(t *testing.T) {
 	}
 	cloud := func(t *testing.T, image []byte) Kernel {
 		h := newHost(t)
-		h.opts.Flavour = Cloud
+		h.opts.Flavour = VM
 		h.write("config/vmlinuz", image, 0o644)
-		h.write("config/"+ManifestName, manifestOf(t, Entry{Flavour: Cloud, Arch: runtime.GOARCH, Path: "vmlinuz", SHA256: sha(image)}), 0o644)
+		h.write("config/"+ManifestName, manifestOf(t, Entry{Flavour: VM, Arch: runtime.GOARCH, Path: "vmlinuz", SHA256: sha(image)}), 0o644)
 		k, err := Find(h.opts)
 		require.NoError(t, err)
 		require.Equal(t, "6.1.0-cloud", k.Release)

@@ -14,15 +14,26 @@ import (
 )
 
 // CacheEntry returns the folder in which a kernel is kept that was made from the
-// given things (digests, versions): other things, other folder.
-func CacheEntry(cacheDir string, flavour Flavour, from ...string) string {
-	return filepath.Join(cacheDir, "kernels", fmt.Sprintf("%s-%s", flavour, keyOf(from...)))
+// given things (digests, versions): other things, other folder. Origin is Lean or
+// Packaged.
+func CacheEntry(cacheDir string, flavour Flavour, origin Origin, from ...string) string {
+	return filepath.Join(cacheDir, "kernels", entryPrefix(flavour, origin)+keyOf(from...))
 }
 
-// PruneEntries removes the flavour's other kernels from the cache: they were made
-// from something else than the present one. What runs keeps its open files.
-func PruneEntries(cacheDir string, flavour Flavour, present string) {
-	others, err := filepath.Glob(filepath.Join(cacheDir, "kernels", string(flavour)+"-*"))
+// entryPrefix returns how the names of such entries begin. None is another's
+// beginning, so that what is done to the ones leaves the others alone.
+func entryPrefix(flavour Flavour, origin Origin) string {
+	if origin == Packaged {
+		return fmt.Sprintf("%s-%s-", origin, flavour)
+	}
+	return fmt.Sprintf("%s-", flavour)
+}
+
+// PruneEntries removes the flavour's other kernels of the origin from the cache:
+// they were made from something else than the present one. What runs keeps its open
+// files.
+func PruneEntries(cacheDir string, flavour Flavour, origin Origin, present string) {
+	others, err := filepath.Glob(filepath.Join(cacheDir, "kernels", entryPrefix(flavour, origin)+"*"))
 	if err != nil {
 		return
 	}
@@ -52,7 +63,7 @@ func findLean(o Options) (Kernel, error) {
 	return findCached(o, Lean, recipe.Digest())
 }
 
-// findCached takes the newest kernel of the flavour in the cache whose
+// findCached takes the newest kernel of the flavour and origin in the cache whose
 // recipe has the digest.
 func findCached(o Options, origin Origin, recipe string) (Kernel, error) {
 	if o.CacheDir == "" {
@@ -66,7 +77,7 @@ func findCached(o Options, origin Origin, recipe string) (Kernel, error) {
 	var best Entry
 	var bestDir string
 	for _, f := range folders {
-		if !strings.HasPrefix(f.Name(), string(o.Flavour)+"-") {
+		if !strings.HasPrefix(f.Name(), entryPrefix(o.Flavour, origin)) {
 			continue
 		}
 		dir := filepath.Join(parent, f.Name())

@@ -19,12 +19,12 @@ import (
 	"arcbox.dev/guest/kernel/kmod"
 )
 
-// FetchCloud returns the cloud kernel that a manifest lists or the cache holds,
-// and otherwise fetches it by the host's package manager into the cache. One that
-// is damaged in the cache is fetched again. No rights are needed. An empty
-// cacheDir is the user's cache folder.
+// FetchCloud returns the kernel for virtual machines that a manifest lists, or the
+// distribution's cloud kernel: from the cache if it is there, and otherwise fetched
+// into it by the host's package manager. One that is damaged in the cache is fetched
+// again. No rights are needed. An empty cacheDir is the user's cache folder.
 func FetchCloud(ctx context.Context, cacheDir string) (Kernel, error) {
-	o := Options{Flavour: Cloud, CacheDir: cacheDir}.withDefaults()
+	o := Options{Flavour: VM, CacheDir: cacheDir}.withDefaults()
 	o.Origin = Listed
 	if k, err := Find(o); !errors.Is(err, ErrNotFound) {
 		return k, err
@@ -55,7 +55,7 @@ func fetchCloud(ctx context.Context, cacheDir string) error {
 	if err != nil {
 		return err
 	}
-	entry := CacheEntry(cacheDir, Cloud, packages...)
+	entry := CacheEntry(cacheDir, VM, Packaged, packages...)
 	err = cache.WriteFolder(entry, func(dir string) error { return fillCloud(ctx, dir, packages) })
 	if e := (*Error)(nil); errors.As(err, &e) {
 		return e
@@ -63,7 +63,7 @@ func fetchCloud(ctx context.Context, cacheDir string) error {
 	if err != nil {
 		return fail(ErrInvalid, "free some space, or set ARCBOX_CACHE to another folder", "fetching the cloud kernel: %w", err)
 	}
-	PruneEntries(cacheDir, Cloud, entry)
+	PruneEntries(cacheDir, VM, Packaged, entry)
 	return nil
 }
 
@@ -157,7 +157,7 @@ func describeCloud(dir string, packages []string) error {
 	if err := kmod.Index(filepath.Join(dir, cloudModules)); err != nil {
 		return fail(ErrCorrupt, "", "unpacking %s: %w", strings.Join(packages, " "), err)
 	}
-	s, err := inspect(filepath.Join(dir, cloudImage), Cloud)
+	s, err := inspect(filepath.Join(dir, cloudImage), VM)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fail(ErrCorrupt, "", "unpacking %s: there is no kernel in it", strings.Join(packages, " "))
 	}
@@ -165,7 +165,7 @@ func describeCloud(dir string, packages []string) error {
 		return fail(ErrCorrupt, "", "unpacking %s: its kernel %w", strings.Join(packages, " "), err)
 	}
 	data, err := json.MarshalIndent(Manifest{Kernels: []Entry{{
-		Flavour: Cloud, Arch: runtime.GOARCH, Path: cloudImage, SHA256: s.Digest, Modules: cloudModules,
+		Flavour: VM, Arch: runtime.GOARCH, Path: cloudImage, SHA256: s.Digest, Modules: cloudModules,
 		Release: s.Release, Size: s.Stamp.Size, Source: strings.Join(packages, " "),
 	}}}, "", "\t")
 	if err != nil {

@@ -73,7 +73,7 @@ func TestFetchCloud(t *testing.T) {
 	}
 	once(1)
 
-	k, err := Find(Options{Flavour: Cloud, CacheDir: dir, Getenv: func(string) string { return "" }})
+	k, err := Find(Options{Flavour: VM, CacheDir: dir, Getenv: func(string) string { return "" }})
 	require.NoError(t, err)
 	require.Equal(t, cloudRelease, k.Release)
 	require.Equal(t, Packaged, k.Origin)

@@ -53,8 +53,8 @@ func remedy(origin Origin, flavour Flavour) string {
 	case Lean:
 		return "run `make kernel`"
 	}
-	if flavour == Cloud {
-		return "remove it; it will be fetched again"
+	if flavour == VM {
+		return "run `make kernel-cloud`"
 	}
 	return "run `sudo apt-get install --reinstall user-mode-linux`"
 }

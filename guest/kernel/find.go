@@ -50,7 +50,7 @@ var errNone = errors.New("none here")
 // error: it is not passed over in silence. The error is an *Error, one line.
 func Find(opts Options) (Kernel, error) {
 	o := opts.withDefaults()
-	if o.Flavour != UML && o.Flavour != Cloud {
+	if o.Flavour != UML && o.Flavour != VM {
 		return Kernel{}, fail(ErrInvalid, "", "unknown kernel flavour %q", o.Flavour)
 	}
 	places := []struct {
@@ -75,9 +75,6 @@ func Find(opts Options) (Kernel, error) {
 }
 
 func notFound(o Options) error {
-	if o.Flavour == Cloud {
-		return fail(ErrNotFound, "run `make test` or `arcbox-bench`, which fetch it", "no cloud kernel is in the cache")
-	}
 	switch o.Origin {
 	case Override:
 		return fail(ErrNotFound, "set it to the path of a kernel", "ARCBOX_KERNEL is not set")
@@ -85,6 +82,9 @@ func notFound(o Options) error {
 		return fail(ErrNotFound, "set ARCBOX_KERNEL_MANIFEST to its path", "no manifest lists a %s kernel for %s", o.Flavour, runtime.GOARCH)
 	case Lean:
 		return fail(ErrNotFound, "run `make kernel`", "no lean kernel with the present configuration is in the cache")
+	}
+	if o.Flavour == VM {
+		return fail(ErrNotFound, "run `make kernel-cloud`, which fetches the distribution's, or `make kernel`", "no kernel for virtual machines was found")
 	}
 	return fail(ErrNotFound, "run `sudo ci/setup`, which installs user-mode-linux, or `make kernel`", "no User-Mode Linux kernel was found")
 }
@@ -123,9 +123,9 @@ func findOverride(o Options) (Kernel, error) {
 }
 
 // findPackaged takes the kernel that the distribution's package installed, or for
-// the cloud flavour the one that FetchCloud keeps in the cache.
+// virtual machines the one that FetchCloud keeps in the cache.
 func findPackaged(o Options) (Kernel, error) {
-	if o.Flavour == Cloud {
+	if o.Flavour == VM {
 		return findCached(o, Packaged, "")
 	}
 	path := filepath.Join(o.Root, "usr/bin/linux.uml")

@@ -56,12 +56,21 @@ func (h *host) packaged(release string) {
 
 // lean installs what the builder would, for a recipe with the digest.
 func (h *host) lean(recipe, source, release string) string {
-	image := kerneltest.UML(release)
-	dir := strings.TrimPrefix(CacheEntry(h.opts.CacheDir, UML, source, recipe), h.root)
+	return h.cached(Lean, recipe, source, release)
+}
+
+// cached puts a kernel of the wanted flavour into the cache, as the builder does, or
+// what fetches the distribution's.
+func (h *host) cached(origin Origin, recipe, source, release string) string {
+	flavour, image := h.opts.Flavour, kerneltest.UML(release)
+	if flavour == VM {
+		image = kerneltest.Vmlinux(release)
+	}
+	dir := strings.TrimPrefix(CacheEntry(h.opts.CacheDir, flavour, origin, source, recipe), h.root)
 	path := h.write(dir+"/linux", image, 0o755)
 	h.write(dir+"/modules.builtin", []byte("kernel/net/vmw_vsock/vsock.ko\n"), 0o644)
 	h.write(dir+"/"+ManifestName, manifestOf(h.t, Entry{
-		Flavour: UML, Arch: runtime.GOARCH, Path: "linux", SHA256: sha(image), Modules: ".", Release: release, Recipe: recipe,
+		Flavour: flavour, Arch: runtime.GOARCH, Path: "linux", SHA256: sha(image), Modules: ".", Release: release, Recipe: recipe,
 	}), 0o644)
 	return path
 }
@@ -78,9 +87,11 @@ func sha(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func recipeDigest(t *testing.T) string {
+func recipeDigest(t *testing.T) string { return digestFor(t, UML) }
+
+func digestFor(t *testing.T, flavour Flavour) string {
 	t.Helper()
-	r, ok := RecipeFor(UML)
+	r, ok := RecipeFor(flavour)
 	require.True(t, ok)
 	return r.Digest()
 }
@@ -110,7 +121,7 @@ func TestFindOrder(t *testing.T) {
 	mine := kerneltest.UML("6.14.0")
 	h.write("config/mine", mine, 0o755)
 	h.write("config/"+ManifestName, manifestOf(t,
-		Entry{Flavour: Cloud, Arch: runtime.GOARCH, Path: "other", SHA256: sha(mine)},
+		Entry{Flavour: VM, Arch: runtime.GOARCH, Path: "other", SHA256: sha(mine)},
 		Entry{Flavour: UML, Arch: "s390x", Path: "other", SHA256: sha(mine)},
 		Entry{Flavour: UML, Arch: runtime.GOARCH, Path: "mine", SHA256: strings.ToUpper(sha(mine))},
 	), 0o644)
@@ -122,6 +133,59 @@ func TestFindOrder(t *testing.T) {
 	for origin, release := range map[Origin]string{Override: "6.15.0", Listed: "6.14.0", Lean: "6.12.10", Packaged: "6.1.1"} {
 		h.opts.Origin = origin
 		find(origin, release)
+	}
+}
+
+// The same order, for machines: the distribution's kernel lies in the cache too.
+func TestFindForMachines(t *testing.T) {
+	h := newHost(t)
+	h.opts.Flavour = VM
+	find := func(want Origin, release string) {
+		t.Helper()
+		k, err := Find(h.opts)
+		require.NoError(t, err)
+		require.Equal(t, want, k.Origin)
+		require.Equal(t, release, k.Release)
+		elf, err := k.Uncompressed()
+		require.NoError(t, err)
+		require.Equal(t, k.Path, elf)
+	}
+	h.packaged("6.9.9") // a process
+	h.cached(Packaged, "", "p1", "6.13.0-cloud")
+	find(Packaged, "6.13.0-cloud")
+	h.lean(digestFor(t, UML), "s", "6.14.0") // of another recipe
+	find(Packaged, "6.13.0-cloud")
+	lean := h.lean(digestFor(t, VM), "s", "6.12.1")
+	find(Lean, "6.12.1") // though it is older
+
+	h.opts.Origin = Packaged
+	find(Packaged, "6.13.0-cloud")
+	require.NoError(t, os.Truncate(filepath.Join(filepath.Dir(lean), ManifestName), 10))
+	find(Packaged, "6.13.0-cloud") // whatever became of the lean one
+}
+
+// Entries of one origin and flavour go without those of another.
+func TestPruneEntries(t *testing.T) {
+	dir := t.TempDir()
+	kinds := []struct {
+		flavour Flavour
+		origin  Origin
+	}{{UML, Lean}, {VM, Lean}, {VM, Packaged}}
+	for i, pruned := range kinds {
+		for _, k := range kinds {
+			for _, from := range []string{"old", "new"} {
+				require.NoError(t, os.MkdirAll(CacheEntry(dir, k.flavour, k.origin, from), 0o755))
+			}
+		}
+		PruneEntries(dir, pruned.flavour, pruned.origin, CacheEntry(dir, pruned.flavour, pruned.origin, "new"))
+		for j, k := range kinds {
+			require.DirExists(t, CacheEntry(dir, k.flavour, k.origin, "new"))
+			if old := CacheEntry(dir, k.flavour, k.origin, "old"); i == j {
+				require.NoDirExists(t, old)
+			} else {
+				require.DirExists(t, old)
+			}
+		}
 	}
 }
 
@@ -231,13 +295,30 @@ func TestFindProblems(t *testing.T) {
 			class: ErrInvalid, want: []string{`unknown kernel flavour "plan9"`},
 		},
 		{
-			name: "no cloud kernel", setup: func(h *host) { h.opts.Flavour = Cloud },
-			class: ErrNotFound, want: []string{"no cloud kernel"},
+			name: "no kernel for machines", setup: func(h *host) { h.packaged("6.1.1"); h.opts.Flavour = VM },
+			class: ErrNotFound, want: []string{"no kernel for virtual machines", "make kernel-cloud", "`make kernel`"},
+		},
+		{
+			name: "no lean kernel for machines",
+			setup: func(h *host) {
+				h.opts.Flavour = VM
+				h.cached(Packaged, "", "p", "6.1.1")
+				h.opts.Origin = Lean
+			},
+			class: ErrNotFound, want: []string{"no lean kernel", "`make kernel`"},
+		},
+		{
+			name: "the fetched kernel is damaged",
+			setup: func(h *host) {
+				h.opts.Flavour = VM
+				require.NoError(h.t, os.Truncate(h.cached(Packaged, "", "p", "6.1.1"), 100))
+			},
+			class: ErrCorrupt, want: []string{"is truncated", "make kernel-cloud"},
 		},
 		{
 			name: "a process where a VM's kernel is needed",
 			setup: func(h *host) {
-				h.opts.Flavour = Cloud
+				h.opts.Flavour = VM
 				h.env["ARCBOX_KERNEL"] = h.write("linux", image, 0o755)
 			},
 			class: ErrInvalid, want: []string{"it is a User-Mode Linux kernel"},

@@ -3,6 +3,9 @@
 package kernel
 
 import (
+	"debug/elf"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,4 +65,50 @@ func TestPackaged(t *testing.T) {
 
 	order := slices.IndexFunc(paths, func(p string) bool { return filepath.Base(p) == "fuse.ko" })
 	require.Less(t, order, slices.IndexFunc(paths, func(p string) bool { return filepath.Base(p) == "virtiofs.ko" }))
+}
+
+// TestLeanForMachines looks at what the builder left on this host.
+func TestLeanForMachines(t *testing.T) {
+	k, err := Find(Options{Flavour: VM, Origin: Lean})
+	if errors.Is(err, ErrNotFound) {
+		t.Skip("the lean kernel for virtual machines is not built: run make kernel")
+	}
+	require.NoError(t, err)
+	paths, err := k.Modules("virtio_mmio", "virtio_blk", "virtio_net", "virtiofs", "virtio_console", "virtio_balloon", "virtio_mem",
+		"virtio-rng", "vmw_vsock_virtio_transport", "vmgenid", "button", "evdev", "8250", "erofs", "overlay", "ext4")
+	require.NoError(t, err)
+	require.Empty(t, paths, "all are built in")
+	path, err := k.Uncompressed()
+	require.NoError(t, err)
+	require.Equal(t, k.Path, path, "it is an ELF file already")
+
+	f, err := elf.Open(k.Path)
+	require.NoError(t, err)
+	defer f.Close()
+	_, err = f.Symbols()
+	require.ErrorIs(t, err, elf.ErrNoSymbols)
+	require.True(t, hasPVH(t, f), "it has no entry by PVH")
+}
+
+// hasPVH says whether the notes tell the 32-bit physical entry: XEN_ELFNOTE_PHYS32_ENTRY,
+// type 18 of name "Xen" (Linux include/xen/interface/elfnote.h).
+func hasPVH(t *testing.T, f *elf.File) bool {
+	t.Helper()
+	const header, name, entry = 12, "Xen\x00", 18
+	for _, p := range f.Progs {
+		if p.Type != elf.PT_NOTE {
+			continue
+		}
+		data, err := io.ReadAll(p.Open())
+		require.NoError(t, err)
+		for len(data) >= header {
+			nameSize, size, kind := f.ByteOrder.Uint32(data), f.ByteOrder.Uint32(data[4:]), f.ByteOrder.Uint32(data[8:])
+			body := header + int(nameSize+3)&^3
+			if kind == entry && string(data[header:header+nameSize]) == name {
+				return true
+			}
+			data = data[body+int(size+3)&^3:]
+		}
+	}
+	return false
 }

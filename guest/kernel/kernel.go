@@ -26,8 +26,8 @@ type Flavour string
 const (
 	// UML is a User-Mode Linux kernel: an executable of the host.
 	UML Flavour = "uml"
-	// Cloud is a distribution's kernel for virtual machines: a bzImage with modules.
-	Cloud Flavour = "cloud"
+	// VM is a kernel for virtual machines: a bzImage, or an ELF file entered by PVH.
+	VM Flavour = "vm"
 )
 
 // Origin is where a kernel was found.

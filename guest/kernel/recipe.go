@@ -9,8 +9,12 @@ import (
 	"fmt"
 )
 
-//go:embed uml.config
-var umlConfig []byte
+var (
+	//go:embed uml.config
+	umlConfig []byte
+	//go:embed vm.config
+	vmConfig []byte
+)
 
 // Recipe is what of this repository goes into a lean kernel.
 type Recipe struct {
@@ -21,12 +25,22 @@ type Recipe struct {
 	Config []byte
 }
 
+// Recipes returns a recipe for each flavour's lean kernel.
+func Recipes() []Recipe {
+	return []Recipe{
+		{Flavour: UML, Arch: "um", Image: "linux", Config: umlConfig},
+		{Flavour: VM, Arch: "x86_64", Image: "vmlinux", Config: vmConfig},
+	}
+}
+
 // RecipeFor returns the recipe for the flavour's lean kernel, and whether there is one.
 func RecipeFor(flavour Flavour) (Recipe, bool) {
-	if flavour != UML {
-		return Recipe{}, false
+	for _, r := range Recipes() {
+		if r.Flavour == flavour {
+			return r, true
+		}
 	}
-	return Recipe{Flavour: UML, Arch: "um", Image: "linux", Config: umlConfig}, true
+	return Recipe{}, false
 }
 
 // Digest returns the sha256 of the recipe, in hexadecimal: a lean kernel with

@@ -35,10 +35,11 @@ func newToolchain(t *testing.T) *toolchain {
 	t.Cleanup(func() { roomNeeded = room })
 	tc.source = filepath.Join(tc.dir, "linux-source-6.12.tar.xz")
 	tc.calls = filepath.Join(tc.dir, "calls")
-	image := filepath.Join(tc.dir, "image")
+	uml, vm := filepath.Join(tc.dir, "uml"), filepath.Join(tc.dir, "vm")
 	require.NoError(t, os.WriteFile(tc.source, []byte("archive"), 0o644))
 	require.NoError(t, os.WriteFile(tc.calls, nil, 0o644))
-	require.NoError(t, os.WriteFile(image, kerneltest.UML("6.12.117"), 0o644))
+	require.NoError(t, os.WriteFile(uml, kerneltest.UML("6.12.117"), 0o644))
+	require.NoError(t, os.WriteFile(vm, kerneltest.Vmlinux("6.12.117"), 0o644))
 	nothing := "exit 0"
 	tc.scripts = map[string]string{
 		"gcc": "echo 'cc 1.0'", "ld": nothing, "strip": nothing, "flex": nothing, "bison": nothing, "bc": nothing, "xz": nothing,
@@ -47,7 +48,8 @@ func newToolchain(t *testing.T) *toolchain {
 case "$*" in
 *allnoconfig*) for a; do case $a in KCONFIG_ALLCONFIG=*) /bin/cp "${a#*=}" .config;; esac; done ;;
 *) echo "$*" >>` + tc.calls + `
-   /bin/cp ` + image + ` linux; echo kernel/fs/fuse/fuse.ko >modules.builtin; echo 6.12.117 >include/config/kernel.release ;;
+   case "$*" in *vmlinux) /bin/cp ` + vm + ` vmlinux ;; *) /bin/cp ` + uml + ` linux ;; esac
+   echo kernel/fs/fuse/fuse.ko >modules.builtin; echo 6.12.117 >include/config/kernel.release ;;
 esac`,
 	}
 	return tc
@@ -71,9 +73,9 @@ func (tc *toolchain) compilations() []string {
 	return strings.Split(strings.TrimSpace(string(data)), "\n")
 }
 
-func find(cacheDir string) (kernel.Kernel, error) {
+func find(cacheDir string, flavour kernel.Flavour) (kernel.Kernel, error) {
 	return kernel.Find(kernel.Options{
-		Flavour: kernel.UML, Origin: kernel.Lean, CacheDir: cacheDir, Getenv: func(string) string { return "" },
+		Flavour: flavour, Origin: kernel.Lean, CacheDir: cacheDir, Getenv: func(string) string { return "" },
 	})
 }
 
@@ -98,7 +100,7 @@ func TestBuildsOnce(t *testing.T) {
 	args := []string{"-cache", cacheDir, "-source", tc.source, "-jobs", "3", "uml"}
 	require.NoError(t, run(context.Background(), args))
 
-	k, err := find(cacheDir)
+	k, err := find(cacheDir, kernel.UML)
 	require.NoError(t, err)
 	require.Equal(t, "6.12.117", k.Release)
 	require.True(t, k.Has("fuse"))
@@ -120,8 +122,42 @@ func TestBuildsOnce(t *testing.T) {
 	require.NoFileExists(t, k.Path)
 	require.NoError(t, run(context.Background(), append([]string{"-force"}, args...)))
 	require.Len(t, tc.compilations(), 4)
-	_, err = find(cacheDir)
+	_, err = find(cacheDir, kernel.UML)
 	require.NoError(t, err)
+}
+
+// Without a flavour all are built, and the next time only those that are not there.
+func TestBuildsAll(t *testing.T) {
+	tc := newToolchain(t)
+	tc.install()
+	cacheDir := t.TempDir()
+	args := []string{"-cache", cacheDir, "-source", tc.source, "-jobs", "1"}
+	require.NoError(t, run(context.Background(), append(args, "vm")))
+	require.NoError(t, run(context.Background(), args))
+	calls := tc.compilations()
+	require.Len(t, calls, 2)
+	require.Contains(t, calls[0], "ARCH=x86_64 -j1 vmlinux")
+	require.Contains(t, calls[1], "ARCH=um -j1 linux")
+	for _, r := range kernel.Recipes() {
+		k, err := find(cacheDir, r.Flavour)
+		require.NoError(t, err)
+		require.Equal(t, "6.12.117", k.Release)
+	}
+	require.Len(t, left(t, cacheDir), 8)
+}
+
+// One flavour's failure says which it was, and what was built before stays.
+func TestSecondFlavourFails(t *testing.T) {
+	tc := newToolchain(t)
+	tc.scripts["strip"] = `case "$1" in *vmlinux) echo 'strip: x'; exit 1;; esac`
+	tc.install()
+	cacheDir := t.TempDir()
+	err := run(context.Background(), []string{"-cache", cacheDir, "-source", tc.source, "uml", "vm"})
+	require.ErrorContains(t, err, "flavour vm: stripping the kernel")
+	_, err = find(cacheDir, kernel.UML)
+	require.NoError(t, err)
+	_, err = find(cacheDir, kernel.VM)
+	require.ErrorIs(t, err, kernel.ErrNotFound)
 }
 
 func TestTwoBuildsAtOnce(t *testing.T) {
@@ -131,7 +167,7 @@ func TestTwoBuildsAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			if err := run(context.Background(), []string{"-cache", cacheDir, "-source", tc.source}); err != nil {
+			if err := run(context.Background(), []string{"-cache", cacheDir, "-source", tc.source, "uml"}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -160,7 +196,7 @@ func TestFailuresLeaveNothing(t *testing.T) {
 			}
 			tc.install()
 			cacheDir := t.TempDir()
-			err := run(context.Background(), []string{"-cache", cacheDir, "-source", tc.source})
+			err := run(context.Background(), []string{"-cache", cacheDir, "-source", tc.source, "uml"})
 			require.ErrorContains(t, err, tt.want)
 			require.Empty(t, left(t, cacheDir))
 		})
@@ -172,7 +208,7 @@ func TestNoRoom(t *testing.T) {
 	tc.install()
 	roomNeeded = 1 << 62
 	cacheDir := t.TempDir()
-	err := run(context.Background(), []string{"-cache", cacheDir, "-source", tc.source})
+	err := run(context.Background(), []string{"-cache", cacheDir, "-source", tc.source, "uml"})
 	require.ErrorContains(t, err, "building needs 4398046511104 MiB")
 	require.Empty(t, left(t, cacheDir))
 }
@@ -186,7 +222,7 @@ func TestInterrupted(t *testing.T) {
 	cacheDir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, []string{"-cache", cacheDir, "-source", tc.source}) }()
+	go func() { done <- run(ctx, []string{"-cache", cacheDir, "-source", tc.source, "uml"}) }()
 	require.Eventually(t, func() bool {
 		info, err := os.Stat(pid)
 		return err == nil && info.Size() > 0
@@ -209,7 +245,7 @@ func TestArguments(t *testing.T) {
 		want string
 	}{
 		{[]string{"plan9"}, `no lean kernel of flavour "plan9"`},
-		{[]string{"uml", "extra"}, `unexpected argument "extra"`},
+		{[]string{"uml", "extra"}, `no lean kernel of flavour "extra", only of uml, vm`},
 		{[]string{"-jobs", "0"}, "at least 1"},
 		{[]string{"-source", "/nowhere.tar.xz"}, "no such file"},
 	} {

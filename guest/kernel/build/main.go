@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -38,18 +39,18 @@ func main() {
 
 // options are the command line's.
 type options struct {
-	flavour kernel.Flavour
-	source  string // the archive; found by itself when empty
-	cache   string // ArcBox's cache folder
+	recipes []kernel.Recipe // of the kernels to build, one after the other
+	source  string          // the archive; found by itself when empty
+	cache   string          // ArcBox's cache folder
 	jobs    int
 	force   bool // build again though the kernel is there
 }
 
 func parse(args []string) (options, error) {
-	o := options{flavour: kernel.UML}
+	var o options
 	flags := flag.NewFlagSet("build", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintf(flags.Output(), "Usage: build [flags] [flavour]\n\nThe flavour of the kernel is %s if none is given.\n\n", kernel.UML)
+		fmt.Fprintf(flags.Output(), "Usage: build [flags] [flavour...]\n\nKernels of all flavours are built if none is given: %s.\n\n", flavours())
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&o.source, "source", "", "Linux source `archive` (default: the newest in /usr/src)")
@@ -59,14 +60,18 @@ func parse(args []string) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
-	if flags.NArg() > 1 {
-		return options{}, fmt.Errorf("unexpected argument %q", flags.Arg(1))
-	}
 	if o.jobs < 1 {
 		return options{}, fmt.Errorf("-jobs must be at least 1, not %d", o.jobs)
 	}
-	if flags.NArg() == 1 {
-		o.flavour = kernel.Flavour(flags.Arg(0))
+	for _, name := range flags.Args() {
+		r, ok := kernel.RecipeFor(kernel.Flavour(name))
+		if !ok {
+			return options{}, fmt.Errorf("there is no lean kernel of flavour %q, only of %s", name, flavours())
+		}
+		o.recipes = append(o.recipes, r)
+	}
+	if flags.NArg() == 0 {
+		o.recipes = kernel.Recipes()
 	}
 	if o.cache == "" {
 		dir, err := cache.DefaultDir(os.Getenv)
@@ -78,6 +83,15 @@ func parse(args []string) (options, error) {
 	return o, nil
 }
 
+// flavours names all flavours that can be built.
+func flavours() string {
+	var names []string
+	for _, r := range kernel.Recipes() {
+		names = append(names, string(r.Flavour))
+	}
+	return strings.Join(names, ", ")
+}
+
 func run(ctx context.Context, args []string) error {
 	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -85,10 +99,6 @@ func run(ctx context.Context, args []string) error {
 	}
 	if err != nil {
 		return err
-	}
-	recipe, ok := kernel.RecipeFor(o.flavour)
-	if !ok {
-		return fmt.Errorf("there is no lean kernel of flavour %q", o.flavour)
 	}
 	src, err := findSource(o.source, "/usr/src")
 	if err != nil {
@@ -99,7 +109,17 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer unlock()
-	entry := kernel.CacheEntry(o.cache, o.flavour, src.digest, recipe.Digest())
+	for _, r := range o.recipes {
+		if err := o.build(ctx, r, src); err != nil {
+			return fmt.Errorf("flavour %s: %w", r.Flavour, err)
+		}
+	}
+	return nil
+}
+
+// build builds one kernel, unless the cache has it. The caller holds the lock.
+func (o options) build(ctx context.Context, recipe kernel.Recipe, src source) error {
+	entry := kernel.CacheEntry(o.cache, recipe.Flavour, kernel.Lean, src.digest, recipe.Digest())
 	if !o.force && intact(entry) {
 		say("up to date: %s", entry)
 		return nil
@@ -112,8 +132,8 @@ func run(ctx context.Context, args []string) error {
 	if err := b.inFolder(ctx, o.cache, func() error { return b.install(ctx, entry) }); err != nil {
 		return err
 	}
-	kernel.PruneEntries(o.cache, o.flavour, entry)
-	say("built Linux %s in %v: %s", b.release, time.Since(began).Round(time.Second), entry)
+	kernel.PruneEntries(o.cache, recipe.Flavour, kernel.Lean, entry)
+	say("built Linux %s for %s in %v: %s", b.release, recipe.Flavour, time.Since(began).Round(time.Second), entry)
 	return nil
 }
 

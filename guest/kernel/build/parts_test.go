@@ -39,14 +39,31 @@ func TestSurvived(t *testing.T) {
 	}
 }
 
-func TestRecipeParses(t *testing.T) {
-	r, ok := kernel.RecipeFor(kernel.UML)
-	require.True(t, ok)
-	options, err := parseConfig(r.Config)
-	require.NoError(t, err)
-	require.Equal(t, "n", options["CONFIG_MODULES"], "a lean kernel loads none")
-	require.NotContains(t, options, "CONFIG_HOSTFS", "a guest must not see the host's files")
-	require.Equal(t, strings.Count("\n"+string(r.Config), "\nCONFIG_"), len(options), "no option is set twice")
+func TestRecipesParse(t *testing.T) {
+	parsed := map[kernel.Flavour]map[string]string{}
+	for _, r := range kernel.Recipes() {
+		options, err := parseConfig(r.Config)
+		require.NoError(t, err)
+		require.Equal(t, "n", options["CONFIG_MODULES"], "a lean kernel loads none")
+		require.NotContains(t, options, "CONFIG_HOSTFS", "a guest must not see the host's files")
+		require.Equal(t, strings.Count("\n"+string(r.Config), "\nCONFIG_"), len(options), "no option is set twice")
+		parsed[r.Flavour] = options
+	}
+	require.Equal(t, "y", parsed[kernel.VM]["CONFIG_PVH"], "it is entered by PVH")
+
+	// What a container may use under one driver, it may use under the other.
+	for name, value := range parsed[kernel.UML] {
+		if !ofUserMode[name] {
+			require.Equal(t, value, parsed[kernel.VM][name], name)
+		}
+	}
+}
+
+// ofUserMode are the options that no other kernel than User-Mode Linux has, or that
+// it alone can do without.
+var ofUserMode = map[string]bool{
+	"CONFIG_STDERR_CONSOLE": true, "CONFIG_MCONSOLE": true, "CONFIG_NULL_CHAN": true, "CONFIG_CON_ZERO_CHAN": true,
+	"CONFIG_CON_CHAN": true, "CONFIG_VIRTIO_UML": true, "CONFIG_MEMORY_HOTPLUG": true,
 }
 
 func TestNewestArchive(t *testing.T) {
