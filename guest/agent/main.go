@@ -5,6 +5,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -109,7 +110,7 @@ func (a *Agent) prepare(done chan<- struct{}) {
 	complain(boot.SetLimits())
 	started.Mark("prepared")
 	close(done)
-	a.obeyPowerButton()
+	a.obeyPowerButton(context.Background(), inputDevices)
 	time.AfterFunc(settleAfter, func() {
 		debug.SetGCPercent(gcPercent)
 		debug.FreeOSMemory()

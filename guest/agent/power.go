@@ -5,6 +5,7 @@
 package agent
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"time"
@@ -12,11 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"arcbox.dev/guest/agent/boot"
+	"arcbox.dev/guest/agent/button"
 )
 
 // buttonGrace is what processes have between SIGTERM and SIGKILL when the power
 // button is pressed.
 const buttonGrace = 5 * time.Second
+
+// inputDevices is where the power button is on a host with ACPI. One without has the
+// kernel send a signal instead.
+const inputDevices = "/dev/input"
 
 // powerButton is where presses of it arrive.
 var powerButton = make(chan os.Signal, 1)
@@ -28,8 +34,16 @@ func catchPowerButton() error {
 	return boot.CatchPowerButton()
 }
 
-// obeyPowerButton has the guest shut down in good order once it was pressed.
-func (a *Agent) obeyPowerButton() {
+// obeyPowerButton has the guest shut down in good order once the button was pressed,
+// the one of a signal or one among the input devices in dir. Buttons are no longer
+// looked at when ctx is done.
+func (a *Agent) obeyPowerButton(ctx context.Context, dir string) {
+	go button.Watch(ctx, dir, func() {
+		select {
+		case powerButton <- unix.SIGPWR:
+		default: // pressed before
+		}
+	})
 	go func() {
 		<-powerButton
 		complain(a.end(buttonGrace, false))
