@@ -68,6 +68,8 @@ type machine struct {
 var targets = []entry[newTarget]{
 	{"uml:lean", "ArcBox, driver uml, our lean kernel", arcboxTarget("uml", "lean")},
 	{"uml:packaged", "ArcBox, driver uml, the distribution's kernel", arcboxTarget("uml", "packaged")},
+	{"kvm:lean", "ArcBox, driver kvm, our lean kernel", arcboxTarget("kvm", "lean")},
+	{"kvm:packaged", "ArcBox, driver kvm, the distribution's kernel", arcboxTarget("kvm", "packaged")},
 	{"host", "this host itself: processes without any box", func(vm machine) target.Target { return host.New(vm.parts.probe) }},
 	{"qemu", "plain QEMU with the distribution's cloud kernel, by KVM where that runs kernels", qemuTarget("")},
 	{"qemu:kvm", "the same, by KVM only", qemuTarget("kvm")},

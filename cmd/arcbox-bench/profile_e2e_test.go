@@ -21,7 +21,6 @@ import (
 	"arcbox.dev/guest/client"
 	"arcbox.dev/guest/kernel"
 	"arcbox.dev/runtime/core"
-	"arcbox.dev/runtime/hypervisor"
 	"arcbox.dev/runtime/paths"
 	"arcbox.dev/runtime/vmproc"
 	"arcbox.dev/scenarios/boot"
@@ -45,7 +44,7 @@ func profiledTarget(t *testing.T, tags, pieces string) *arcbox.Target {
 			}
 			driver := &vmproc.Launcher{VMM: filepath.Join(dir, "arcbox-vmm"), Driver: "uml", Profile: pieces}
 			return core.New(core.Options{
-				Paths: where, Drivers: []hypervisor.Hypervisor{driver}, Agent: filepath.Join(dir, "arcbox-agent"),
+				Paths: where, Drivers: []core.Driver{{Hypervisor: driver, Flavour: kernel.UML}}, Agent: filepath.Join(dir, "arcbox-agent"),
 			})
 		},
 		Boot:    core.BootConfig{Driver: "uml", Kernel: kernel.Packaged},

@@ -16,7 +16,7 @@ import (
 	"arcbox.dev/guest/initramfs"
 	"arcbox.dev/guest/kernel"
 	"arcbox.dev/runtime/core"
-	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/kvm"
 	"arcbox.dev/runtime/paths"
 	"arcbox.dev/runtime/vmproc"
 	"arcbox.dev/scenarios/target"
@@ -78,9 +78,20 @@ func openRuntime(driver string, vm machine) (*core.Runtime, error) {
 	}
 	return core.New(core.Options{
 		Paths:   where,
-		Drivers: []hypervisor.Hypervisor{&vmproc.Launcher{VMM: vm.parts.vmm, Driver: driver, Profile: vm.profiles}},
+		Drivers: []core.Driver{coreDriver(driver, vm)},
 		Agent:   agent,
 	})
+}
+
+// coreDriver is the driver with what its guests need. A guest of the kvm driver has
+// the modules for QEMU's devices too: where both boot the packaged kernel with
+// hardware virtualization, they boot it with the same initramfs.
+func coreDriver(driver string, vm machine) core.Driver {
+	d := core.Driver{Hypervisor: &vmproc.Launcher{VMM: vm.parts.vmm, Driver: driver, Profile: vm.profiles, Namespaces: driver == "kvm"}, Flavour: kernel.UML}
+	if driver == "kvm" {
+		d.Flavour, d.Modules = kernel.VM, slices.Concat(kvm.Modules, qemu.Modules)
+	}
+	return d
 }
 
 // qemuTarget makes plain QEMU a target, with our agent in the cloud kernel.
@@ -93,7 +104,11 @@ func countingTarget(vm machine) target.Target { return qemu.NewCounting(qemuConf
 
 func qemuConfig(vm machine, accel string) qemu.Config {
 	return qemu.Config{Accel: accel, CPUs: vm.cpus, Memory: vm.memory, Guest: func(ctx context.Context) (qemu.Guest, error) {
-		return cloudGuest(ctx, vm.parts, qemu.Modules)
+		modules := qemu.Modules
+		if accel == "kvm" {
+			modules = slices.Concat(kvm.Modules, qemu.Modules, core.Modules)
+		}
+		return cloudGuest(ctx, vm.parts, modules)
 	}}
 }
 

@@ -46,13 +46,22 @@ func main() {
 	}
 }
 
+// dialer connects to the sockets of devices that other processes serve.
+type dialer func(ctx context.Context, path string) (*net.UnixConn, error)
+
+// confiner is a VM that locks this process in: it needs no more of the host than it
+// has opened. namespaces says whether the process has some of its own.
+type confiner interface {
+	Confine(namespaces bool) error
+}
+
 // driver returns the named driver. This is the one place that knows them all.
-func driver(name string, log *slog.Logger) (hypervisor.Hypervisor, error) {
+func driver(name string, log *slog.Logger, dial dialer) (hypervisor.Hypervisor, error) {
 	switch name {
 	case "uml":
 		return &uml.Hypervisor{Log: log, Find: findUML, Jail: uml.Confinement(os.Getenv("ARCBOX_UML_JAIL"))}, nil
 	case "kvm":
-		return &kvm.Hypervisor{}, nil
+		return &kvm.Hypervisor{Log: log, Dial: dial}, nil
 	}
 	return nil, errdefs.New(errdefs.ErrInvalid, "", "arcbox-vmm has no driver %q", name)
 }
@@ -67,7 +76,7 @@ func findUML() (string, error) {
 }
 
 func probe(name string) error {
-	d, err := driver(name, nil)
+	d, err := driver(name, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -89,7 +98,9 @@ func serve() error {
 	if !ok {
 		return fmt.Errorf("the control socket is a %T", conn)
 	}
-	// The folder is the VM's: it goes with the VM, whoever made it and whatever became of them.
+	server := vmproc.NewServer(control)
+	// The folder is the VM's: it goes with the VM, whoever made it and whatever became
+	// of them. A process that is locked in does not reach it, and leaves it to its owner.
 	defer os.RemoveAll(settings.Config.Dir)
 
 	level := slog.LevelWarn
@@ -97,18 +108,32 @@ func serve() error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	d, err := driver(settings.Driver, log)
-	if err != nil {
-		return vmproc.Refuse(control, err)
-	}
 	stopProfile, err := startProfile(settings)
 	if err != nil {
-		return vmproc.Refuse(control, err)
+		return server.Refuse(err)
+	}
+	vm, err := create(settings, log, server.Dial)
+	if err != nil {
+		return errors.Join(server.Refuse(err), stopProfile())
+	}
+	err = server.Serve(vm)
+	return errors.Join(err, vm.Close(), stopProfile())
+}
+
+// create makes the VM and locks this process in, where the driver can.
+func create(settings vmproc.Settings, log *slog.Logger, dial dialer) (hypervisor.VirtualMachine, error) {
+	d, err := driver(settings.Driver, log, dial)
+	if err != nil {
+		return nil, err
 	}
 	vm, err := d.Create(context.Background(), settings.Config)
 	if err != nil {
-		return errors.Join(vmproc.Refuse(control, err), stopProfile())
+		return nil, err
 	}
-	err = vmproc.Serve(control, vm)
-	return errors.Join(err, vm.Close(), stopProfile())
+	if c, ok := vm.(confiner); ok {
+		if err := c.Confine(settings.Namespaces); err != nil {
+			return nil, errors.Join(fmt.Errorf("locking the VMM process in: %w", err), vm.Close())
+		}
+	}
+	return vm, nil
 }

@@ -39,7 +39,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
 	})
-	root.AddCommand(runCommand(), imageCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(runCommand(), vmCommand(), imageCommand(), doctorCommand(), versionCommand())
 	return root
 }
 

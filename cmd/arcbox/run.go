@@ -116,7 +116,7 @@ func run(cmd *cobra.Command, f runFlags, args []string) error {
 	}
 	if f.trace {
 		stats, _ := sandbox.Stats(context.Background())
-		printTrace(os.Stderr, sandbox, stats)
+		printTrace(os.Stderr, sandbox.VM, stats)
 	}
 	if code := status.ExitCode(); code != 0 {
 		sandbox.Close() // deferred calls do not run once main exits
@@ -177,9 +177,9 @@ func runConfig(cmd *cobra.Command, f runFlags, args []string) (core.RunConfig, e
 		cfg.Env = append(cfg.Env, v)
 	}
 	if f.cpus != "" {
-		n, err := strconv.Atoi(f.cpus)
-		if err != nil || n < 1 {
-			return cfg, errdefs.New(errdefs.ErrInvalid, "give a whole number from 1", "--cpus %s: a VM cannot have so many CPUs", f.cpus)
+		n, err := parseCPUs(f.cpus)
+		if err != nil {
+			return cfg, err
 		}
 		cfg.Boot.CPUs = n
 	}

@@ -11,9 +11,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"arcbox.dev/guest/kernel"
 	"arcbox.dev/runtime/core"
 	"arcbox.dev/runtime/errdefs"
-	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/kvm"
 	"arcbox.dev/runtime/paths"
 	"arcbox.dev/runtime/vmproc"
 )
@@ -44,8 +45,11 @@ func newRuntime() (*core.Runtime, paths.Paths, error) {
 		level = slog.LevelDebug
 	}
 	rt, err := core.New(core.Options{
-		Paths:   p,
-		Drivers: []hypervisor.Hypervisor{&vmproc.Launcher{VMM: vmm, Driver: "uml", Debug: debug}, &vmproc.Launcher{VMM: vmm, Driver: "kvm", Debug: debug}},
+		Paths: p,
+		Drivers: []core.Driver{
+			{Hypervisor: &vmproc.Launcher{VMM: vmm, Driver: "kvm", Debug: debug, Namespaces: true}, Flavour: kernel.VM, Modules: kvm.Modules},
+			{Hypervisor: &vmproc.Launcher{VMM: vmm, Driver: "uml", Debug: debug}, Flavour: kernel.UML},
+		},
 		Agent:   agent,
 		Bundled: map[string]string{bundledImage: filepath.Join(dir, "hello.tar")},
 		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),

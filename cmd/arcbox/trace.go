@@ -24,11 +24,12 @@ var meaning = map[string]string{
 	events.AgentReady:    "the agent answered",
 	events.FirstExec:     "a first process ended",
 	events.ContainerExit: "the container's exit status is known",
+	events.Stop:          "the VM has ended",
 }
 
 // printTrace prints the spans of the boot and the memory that the VM takes.
-func printTrace(w io.Writer, sandbox *core.Sandbox, stats hypervisor.Stats) {
-	marks := events.Since(sandbox.Marks(context.Background()), events.Request)
+func printTrace(w io.Writer, vm *core.VM, stats hypervisor.Stats) {
+	marks := events.Since(vm.Marks(context.Background()), events.Request)
 	if len(marks) == 0 {
 		return
 	}
@@ -44,8 +45,11 @@ func printTrace(w io.Writer, sandbox *core.Sandbox, stats hypervisor.Stats) {
 	for _, p := range stats.Processes {
 		total += p.PSS
 	}
-	fmt.Fprintf(w, "\nkernel %s (%s), %d processes on the host, %.1f MiB of its memory\n",
-		sandbox.Kernel.Release, sandbox.Kernel.Origin, len(stats.Processes), float64(total)/(1<<20))
+	name := vm.Kernel.Path
+	if vm.Kernel.Release != "" {
+		name = fmt.Sprintf("%s (%s)", vm.Kernel.Release, vm.Kernel.Origin)
+	}
+	fmt.Fprintf(w, "\nkernel %s, %d processes on the host, %.1f MiB of its memory\n", name, len(stats.Processes), float64(total)/(1<<20))
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }

@@ -38,8 +38,8 @@ const bootTimeout = 60 * time.Second
 // it began, and little else.
 const consoleLevel = "loglevel=6"
 
-// modules are what the agent needs of a kernel that has modules.
-var modules = []string{"virtio_blk", "vmw_vsock_virtio_transport", "erofs", "overlay"}
+// Modules are what the agent needs of a kernel that has modules, whatever carries its devices.
+var Modules = []string{"virtio_blk", "vmw_vsock_virtio_transport", "erofs", "overlay"}
 
 // File is a file of a guest's first root file system.
 type File = initramfs.File
@@ -70,11 +70,11 @@ func (r *Runtime) Boot(ctx context.Context, cfg BootConfig) (*VM, error) {
 	if cfg.Memory == 0 {
 		cfg.Memory = DefaultMemory
 	}
-	driver, err := r.driver(cfg.Driver)
+	driver, err := r.driver(ctx, cfg.Driver)
 	if err != nil {
 		return nil, err
 	}
-	k, initrd, err := r.guest(cfg.Kernel, cfg.Files)
+	k, initrd, err := r.guest(driver, cfg.Kernel, cfg.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -90,34 +90,25 @@ func (r *Runtime) Boot(ctx context.Context, cfg BootConfig) (*VM, error) {
 	return vm, nil
 }
 
-// driver returns the named driver, or the preferred one.
-func (r *Runtime) driver(name string) (hypervisor.Hypervisor, error) {
-	if name == "" {
-		return r.opts.Drivers[0], nil
-	}
-	var names []string
-	for _, d := range r.opts.Drivers {
-		if d.Name() == name {
-			return d, nil
-		}
-		names = append(names, d.Name())
-	}
-	return nil, errdefs.New(errdefs.ErrInvalid, fmt.Sprintf("use one of %v", names), "there is no driver %q", name)
-}
-
 // guest finds the kernel and makes the initramfs for it, or takes the one that was made.
-func (r *Runtime) guest(origin kernel.Origin, files []File) (kernel.Kernel, string, error) {
-	k, err := kernel.Find(kernel.Options{Flavour: kernel.UML, Origin: origin, CacheDir: r.opts.Paths.Cache, ConfigDir: r.opts.Paths.Config})
+func (r *Runtime) guest(driver Driver, origin kernel.Origin, files []File) (kernel.Kernel, string, error) {
+	k, err := kernel.Find(kernel.Options{Flavour: driver.Flavour, Origin: origin, CacheDir: r.opts.Paths.Cache, ConfigDir: r.opts.Paths.Config})
 	if err != nil {
 		return k, "", guestError("finding a kernel", err)
 	}
-	initrd, err := r.initramfs(k, files)
+	initrd, err := r.initramfs(k, driver.Modules, files)
+	if err == nil && k.Flavour == kernel.VM {
+		// The guest need not unpack what the host has unpacked once.
+		if k.Path, err = k.Uncompressed(); err != nil {
+			err = guestError("unpacking the kernel", err)
+		}
+	}
 	return k, initrd, err
 }
 
 // initramfs makes the image with the agent, the kernel's modules and the files.
-func (r *Runtime) initramfs(k kernel.Kernel, files []File) (string, error) {
-	mods, err := k.Modules(modules...)
+func (r *Runtime) initramfs(k kernel.Kernel, carriers []string, files []File) (string, error) {
+	mods, err := k.Modules(append(carriers[:len(carriers):len(carriers)], Modules...)...)
 	if err != nil {
 		return "", guestError("finding the kernel's modules", err)
 	}
@@ -158,7 +149,7 @@ func (r *Runtime) newVMFolder() (*vmFolder, error) {
 }
 
 // boot creates and starts the VM and connects to its agent.
-func (v *VM) boot(ctx context.Context, driver hypervisor.Hypervisor, cfg BootConfig, k kernel.Kernel, initrd string) error {
+func (v *VM) boot(ctx context.Context, driver Driver, cfg BootConfig, k kernel.Kernel, initrd string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, bootTimeout, errBootTimeout)
 	defer cancel()
 	vm, err := driver.Create(ctx, hypervisor.Config{

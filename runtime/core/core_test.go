@@ -75,12 +75,12 @@ func TestSweep(t *testing.T) {
 func TestInitramfs(t *testing.T) {
 	agent := filepath.Join(t.TempDir(), "agent")
 	require.NoError(t, os.WriteFile(agent, []byte("the agent"), 0o755))
-	r, err := New(Options{Drivers: []hypervisor.Hypervisor{nil}, Agent: agent, Paths: paths.Paths{Cache: t.TempDir()}})
+	r, err := New(Options{Drivers: []Driver{{}}, Agent: agent, Paths: paths.Paths{Cache: t.TempDir()}})
 	require.NoError(t, err)
 
-	bare, err := r.initramfs(kernel.Kernel{}, nil)
+	bare, err := r.initramfs(kernel.Kernel{}, nil, nil)
 	require.NoError(t, err)
-	more, err := r.initramfs(kernel.Kernel{}, []File{{Name: "/bin/more", Mode: 0o755, Content: []byte("and more")}})
+	more, err := r.initramfs(kernel.Kernel{}, nil, []File{{Name: "/bin/more", Mode: 0o755, Content: []byte("and more")}})
 	require.NoError(t, err)
 	content := func(path string) string {
 		data, err := os.ReadFile(path)
@@ -93,7 +93,7 @@ func TestInitramfs(t *testing.T) {
 	require.Contains(t, content(more), "bin/more\x00")
 	require.Contains(t, content(more), "and more")
 
-	_, err = r.initramfs(kernel.Kernel{}, []File{{Name: "../out", Content: []byte("x")}})
+	_, err = r.initramfs(kernel.Kernel{}, nil, []File{{Name: "../out", Content: []byte("x")}})
 	require.ErrorContains(t, err, `"../out" cannot be a name`)
 }
 

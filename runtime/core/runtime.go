@@ -22,7 +22,7 @@ import (
 type Options struct {
 	Paths paths.Paths
 	// Drivers are the ways to run a VM, the preferred first. Only package main knows them.
-	Drivers []hypervisor.Hypervisor
+	Drivers []Driver
 	// Agent is the path of the guest's agent, a static program for the guest's architecture.
 	Agent string
 	// Bundled maps image names that come with ArcBox to their archives.
@@ -79,11 +79,18 @@ func (r *Runtime) resolve(ctx context.Context, ref string) (image.Image, error) 
 	return store.Resolve(ctx, ref)
 }
 
-// Probe reports on every driver.
+// Probe reports on every driver. The next run takes the first that works.
 func (r *Runtime) Probe(ctx context.Context) []hypervisor.Report {
 	reports := make([]hypervisor.Report, len(r.opts.Drivers))
+	works := ""
 	for i, d := range r.opts.Drivers {
 		reports[i] = d.Probe(ctx)
+		if reports[i].Usable && works == "" {
+			works = d.Name()
+		}
+	}
+	if works != "" && len(reports) > 1 {
+		r.rememberDriver(works)
 	}
 	return reports
 }

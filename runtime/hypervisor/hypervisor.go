@@ -52,6 +52,10 @@ type VirtualMachine interface {
 	// Console returns what the guest wrote to its console so far (the last of it,
 	// where it is long) and then follows it until the VM ends or it is closed.
 	Console() (io.ReadCloser, error)
+	// ConsoleInput returns a writer of what is typed on the guest's console. A write
+	// blocks while the guest does not read, and fails once the VM has ended. Closing
+	// it is not seen by the guest: a console has no end.
+	ConsoleInput() (io.WriteCloser, error)
 
 	// SetMemoryTarget asks the guest to use at most so many bytes.
 	SetMemoryTarget(ctx context.Context, bytes uint64) error
@@ -76,6 +80,8 @@ type Config struct {
 	// Cmdline is appended to what the driver itself needs, one parameter an element.
 	Cmdline []string `json:"cmdline,omitempty"`
 	Disks   []Disk   `json:"disks,omitempty"`
+	// Remotes are devices that other processes serve. Disks among them come after Disks.
+	Remotes []Remote `json:"remotes,omitempty"`
 	// Vsock gives the VM a vsock device; without it Dial and Listen are not supported.
 	Vsock bool `json:"vsock,omitempty"`
 }
@@ -89,6 +95,12 @@ type Disk struct {
 	// Partitions makes a read-only disk with a partition table (GPT) in front of
 	// these files, one partition a file, in order.
 	Partitions []string `json:"partitions,omitempty"`
+}
+
+// Remote is a device that another process serves over vhost-user.
+type Remote struct {
+	Kind   string `json:"kind"`   // the device's type in virtio's words: "blk", "net", "fs", "console", "rng"
+	Socket string `json:"socket"` // path of the Unix socket on which it is served
 }
 
 // Report is what Probe found.

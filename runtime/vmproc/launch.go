@@ -37,6 +37,10 @@ type Launcher struct {
 	// Profile is a folder in which each arcbox-vmm leaves profiles of itself when its
 	// VM has ended, in files vmm-ID.KIND.pprof; empty for none.
 	Profile string
+	// Namespaces starts each arcbox-vmm in mount, network and IPC namespaces of its
+	// own (for an ordinary user in a user namespace), where the host allows it. Its
+	// log says so where the host does not.
+	Namespaces bool
 }
 
 // Name returns the driver's name.
@@ -64,10 +68,6 @@ func (l *Launcher) Probe(ctx context.Context) hypervisor.Report {
 // Create starts an arcbox-vmm for the VM. The process ends the VM and itself when
 // this process goes away, however it does.
 func (l *Launcher) Create(ctx context.Context, cfg hypervisor.Config) (hypervisor.VirtualMachine, error) {
-	settings, err := json.Marshal(Settings{Driver: l.Driver, Config: cfg, Debug: l.Debug, Profile: l.Profile})
-	if err != nil {
-		return nil, err
-	}
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("making the control socket: %w", err)
@@ -88,20 +88,16 @@ func (l *Launcher) Create(ctx context.Context, cfg hypervisor.Config) (hyperviso
 	}
 	defer log.Close()
 
-	cmd := &exec.Cmd{
-		Path: l.VMM, Args: []string{"arcbox-vmm", cfg.ID}, Dir: "/",
-		Stdout: log, Stderr: log, ExtraFiles: []*os.File{r, theirs},
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true}, // a terminal's Ctrl-C is not for it
-	}
-	if err := cmd.Start(); err != nil {
+	cmd, namespaces, err := l.start(cfg.ID, log, []*os.File{r, theirs})
+	if err != nil {
 		ours.Close()
 		w.Close()
 		return nil, errdefs.New(errdefs.ErrNotFound, "reinstall arcbox", "starting the VMM process: %w", err)
 	}
 	theirs.Close()
 	r.Close()
-	p := newProcess(cmd, ours, logPath)
-	_, err = w.Write(settings)
+	p := newProcess(cmd, ours, logPath, cfg.Remotes)
+	err = json.NewEncoder(w).Encode(Settings{Driver: l.Driver, Config: cfg, Debug: l.Debug, Profile: l.Profile, Namespaces: namespaces})
 	err = errors.Join(err, w.Close())
 	if err == nil {
 		err = p.created(ctx)
@@ -111,6 +107,29 @@ func (l *Launcher) Create(ctx context.Context, cfg hypervisor.Config) (hyperviso
 		return nil, err
 	}
 	return p, nil
+}
+
+// start starts arcbox-vmm with those descriptors, and tells whether in namespaces of its own.
+func (l *Launcher) start(id string, log *os.File, inherited []*os.File) (cmd *exec.Cmd, namespaces bool, err error) {
+	prepare := func(attr *syscall.SysProcAttr) *exec.Cmd {
+		attr.Setsid = true // a terminal's Ctrl-C is not for it
+		return &exec.Cmd{
+			Path: l.VMM, Args: []string{"arcbox-vmm", id}, Dir: "/",
+			Stdout: log, Stderr: log, ExtraFiles: inherited, SysProcAttr: attr,
+		}
+	}
+	if attr := ownNamespaces(); l.Namespaces && attr != nil {
+		cmd = prepare(attr)
+		if err = cmd.Start(); err == nil {
+			return cmd, true, nil
+		}
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, false, err
+		}
+		fmt.Fprintln(log, "arcbox-vmm: running without namespaces of its own, which this host refuses:", err)
+	}
+	cmd = prepare(new(syscall.SysProcAttr))
+	return cmd, false, cmd.Start()
 }
 
 // socketPair returns two connected Unix stream sockets, one to keep and one to hand over.

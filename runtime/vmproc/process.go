@@ -21,10 +21,12 @@ import (
 // process is a VM behind the control socket of its arcbox-vmm.
 type process struct {
 	wire
-	cmd     *exec.Cmd
-	logPath string
-	first   chan error    // the first frame: created, or why not
-	gone    chan struct{} // closed when the VMM process is gone and lost is set
+	cmd      *exec.Cmd
+	logPath  string
+	remotes  []hypervisor.Remote // to whose sockets the VMM may ask to be connected
+	connects chan struct{}       // holds one for each connection that is being made
+	first    chan error          // the first frame: created, or why not
+	gone     chan struct{}       // closed when the VMM process is gone and lost is set
 
 	mu        sync.Mutex
 	next      uint64
@@ -38,9 +40,10 @@ type reply struct {
 	file  *os.File
 }
 
-func newProcess(cmd *exec.Cmd, conn *net.UnixConn, logPath string) *process {
+func newProcess(cmd *exec.Cmd, conn *net.UnixConn, logPath string, remotes []hypervisor.Remote) *process {
 	p := &process{
-		wire: wire{conn: conn}, cmd: cmd, logPath: logPath, first: make(chan error, 1), gone: make(chan struct{}),
+		wire: wire{conn: conn}, cmd: cmd, logPath: logPath, remotes: remotes,
+		connects: make(chan struct{}, maxConnects), first: make(chan error, 1), gone: make(chan struct{}),
 		pending: map[uint64]chan reply{}, listeners: map[uint32]*listener{},
 	}
 	go p.receiveAll()
@@ -64,6 +67,13 @@ func (p *process) receiveAll() {
 		f, file, err := p.receive()
 		if err != nil {
 			break
+		}
+		if f.Event == eventConnect {
+			if file != nil {
+				file.Close()
+			}
+			p.connect(f)
+			continue
 		}
 		if first {
 			first = false
@@ -254,6 +264,17 @@ func (p *process) Console() (io.ReadCloser, error) {
 	file, err := p.call(context.Background(), &frame{Method: methodConsole}, nil)
 	if err == nil && file == nil {
 		err = errdefs.New(errdefs.ErrUnavailable, "", "the VMM process passed no console")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+func (p *process) ConsoleInput() (io.WriteCloser, error) {
+	file, err := p.call(context.Background(), &frame{Method: methodInput}, nil)
+	if err == nil && file == nil {
+		err = errdefs.New(errdefs.ErrUnavailable, "", "the VMM process passed no console input")
 	}
 	if err != nil {
 		return nil, err

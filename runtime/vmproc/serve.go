@@ -23,6 +23,9 @@ type Settings struct {
 	Config  hypervisor.Config `json:"config"`
 	Debug   bool              `json:"debug,omitempty"`
 	Profile string            `json:"profile,omitempty"` // as in Launcher
+	// Namespaces tells that the process was started in mount, network and IPC
+	// namespaces of its own (and, for an ordinary user, in a user namespace).
+	Namespaces bool `json:"namespaces,omitempty"`
 }
 
 // ReadSettings reads the configuration that a Launcher wrote.
@@ -35,63 +38,101 @@ func ReadSettings(r io.Reader) (Settings, error) {
 	return s, nil
 }
 
-// Refuse answers the Launcher that the VM could not be created.
-func Refuse(conn *net.UnixConn, err error) error {
-	return (&wire{conn: conn}).send(&frame{Err: toWire(err)}, nil)
+// Server is the VMM's end of the control socket. The VM's owner is the other end.
+type Server struct {
+	wire
+	requests chan request // closed with the socket
+
+	mu        sync.Mutex
+	cancels   map[uint64]context.CancelFunc // by request
+	listeners map[uint32]net.Listener       // by port
+	dials     map[uint64]chan reply         // those that wait for the owner; nil once it is gone
+	last      uint64                        // the number of the last one
 }
 
-// Serve answers requests about vm until the other end goes away, and returns then.
-// The VM's owner is that other end: the caller closes the VM next.
-func Serve(conn *net.UnixConn, vm hypervisor.VirtualMachine) error {
-	s := &server{wire: wire{conn: conn}, vm: vm, cancels: map[uint64]context.CancelFunc{}, listeners: map[uint32]net.Listener{}}
-	if err := s.send(&frame{}, nil); err != nil { // created
-		return err
+// request is what the owner asks for. Its context ends when the owner gives it up.
+type request struct {
+	frame *frame
+	ctx   context.Context
+}
+
+// NewServer returns a server that reads from conn, which is its own from now on.
+// Exactly one of Refuse and Serve follows.
+func NewServer(conn *net.UnixConn) *Server {
+	s := &Server{
+		wire: wire{conn: conn}, requests: make(chan request),
+		cancels: map[uint64]context.CancelFunc{}, listeners: map[uint32]net.Listener{}, dials: map[uint64]chan reply{},
 	}
+	go s.receiveAll()
+	return s
+}
+
+// receiveAll hands out what the owner sends, until its end.
+func (s *Server) receiveAll() {
 	ctx, cancel := context.WithCancel(context.Background())
+	defer s.endDials()
+	defer close(s.requests)
 	defer cancel()
-	defer s.closeListeners()
 	for {
 		f, file, err := s.receive()
-		if err != nil {
-			return nil
+		switch {
+		case err != nil:
+			return
+		case f.Method == methodConnected:
+			s.connected(reply{f, file})
+			continue
+		case file != nil:
+			file.Close() // no other request carries one
 		}
-		if file != nil {
-			file.Close() // no request carries one
-		}
+		s.mu.Lock()
 		if f.Method == methodCancel {
-			s.mu.Lock()
 			if c := s.cancels[f.Target]; c != nil {
 				c()
 			}
 			s.mu.Unlock()
 			continue
 		}
-		rctx, rcancel := context.WithCancel(ctx)
-		s.mu.Lock()
-		s.cancels[f.ID] = rcancel
+		r := request{frame: f}
+		r.ctx, s.cancels[f.ID] = context.WithCancel(ctx)
 		s.mu.Unlock()
-		go func() {
-			s.answer(rctx, f)
-			s.mu.Lock()
-			delete(s.cancels, f.ID)
-			s.mu.Unlock()
-			rcancel()
-		}()
+		s.requests <- r
 	}
 }
 
-type server struct {
-	wire
-	vm hypervisor.VirtualMachine
+// Refuse answers the Launcher that the VM could not be created.
+func (s *Server) Refuse(err error) error {
+	go discard(s.requests)
+	return s.send(&frame{Err: toWire(err)}, nil)
+}
 
-	mu        sync.Mutex
-	cancels   map[uint64]context.CancelFunc // by request
-	listeners map[uint32]net.Listener       // by port
+func discard(requests <-chan request) {
+	for range requests {
+	}
+}
+
+// Serve answers requests about vm until the owner goes away, and returns then. The
+// caller closes the VM next.
+func (s *Server) Serve(vm hypervisor.VirtualMachine) error {
+	if err := s.send(&frame{}, nil); err != nil { // created
+		go discard(s.requests)
+		return err
+	}
+	defer s.closeListeners()
+	for r := range s.requests {
+		go func() {
+			s.answer(r.ctx, vm, r.frame)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.cancels[r.frame.ID]()
+			delete(s.cancels, r.frame.ID)
+		}()
+	}
+	return nil
 }
 
 // answer carries out a request and sends its result.
-func (s *server) answer(ctx context.Context, f *frame) {
-	result, file, err := s.do(ctx, f)
+func (s *Server) answer(ctx context.Context, vm hypervisor.VirtualMachine, f *frame) {
+	result, file, err := s.do(ctx, vm, f)
 	out := &frame{ID: f.ID, Err: toWire(err)}
 	if err == nil && result != nil {
 		if out.Result, err = json.Marshal(result); err != nil {
@@ -104,119 +145,42 @@ func (s *server) answer(ctx context.Context, f *frame) {
 	}
 }
 
-func (s *server) do(ctx context.Context, f *frame) (result any, file *os.File, err error) {
+func (s *Server) do(ctx context.Context, vm hypervisor.VirtualMachine, f *frame) (result any, file *os.File, err error) {
 	switch f.Method {
 	case methodStart:
-		return nil, nil, s.vm.Start(ctx)
+		return nil, nil, vm.Start(ctx)
 	case methodPause:
-		return nil, nil, s.vm.Pause(ctx)
+		return nil, nil, vm.Pause(ctx)
 	case methodResume:
-		return nil, nil, s.vm.Resume(ctx)
+		return nil, nil, vm.Resume(ctx)
 	case methodStop:
-		return nil, nil, s.vm.Stop(ctx)
+		return nil, nil, vm.Stop(ctx)
 	case methodKill:
-		return nil, nil, s.vm.Kill()
+		return nil, nil, vm.Kill()
 	case methodWait:
-		result, err = s.vm.Wait(ctx)
+		result, err = vm.Wait(ctx)
 		return result, nil, err
 	case methodDial:
-		file, err = s.dial(ctx, f.Port)
+		file, err = dial(ctx, vm, f.Port)
 		return nil, file, err
 	case methodListen:
-		return nil, nil, s.listen(f.Port)
+		return nil, nil, s.listen(vm, f.Port)
 	case methodUnlisten:
 		return nil, nil, s.unlisten(f.Port)
 	case methodConsole:
-		file, err = s.console()
+		file, err = console(vm)
+		return nil, file, err
+	case methodInput:
+		file, err = input(vm)
 		return nil, file, err
 	case methodMemory:
-		return nil, nil, s.vm.SetMemoryTarget(ctx, f.Bytes)
+		return nil, nil, vm.SetMemoryTarget(ctx, f.Bytes)
 	case methodSnapshot:
-		return nil, nil, s.vm.Snapshot(ctx, f.Dir)
+		return nil, nil, vm.Snapshot(ctx, f.Dir)
 	case methodStats:
-		result, err = s.vm.Stats(ctx)
+		result, err = vm.Stats(ctx)
 		return result, nil, err
 	default:
 		return nil, nil, errdefs.New(errdefs.ErrNotSupported, "use an arcbox-vmm of the same version", "arcbox-vmm does not know the request %q", f.Method)
 	}
-}
-
-func (s *server) dial(ctx context.Context, port uint32) (*os.File, error) {
-	conn, err := s.vm.Dial(ctx, port)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	return descriptor(conn)
-}
-
-// descriptor duplicates a connection's descriptor; the original may be closed.
-func descriptor(conn net.Conn) (*os.File, error) {
-	c, ok := conn.(interface{ File() (*os.File, error) })
-	if !ok {
-		return nil, errdefs.New(errdefs.ErrNotSupported, "", "a %T has no descriptor to hand over", conn)
-	}
-	return c.File()
-}
-
-func (s *server) listen(port uint32) error {
-	l, err := s.vm.Listen(port)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.listeners[port] = l
-	s.mu.Unlock()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if file, err := descriptor(conn); err == nil {
-				s.send(&frame{Event: eventAccepted, Port: port}, file)
-				file.Close()
-			}
-			conn.Close()
-		}
-	}()
-	return nil
-}
-
-func (s *server) unlisten(port uint32) error {
-	s.mu.Lock()
-	l := s.listeners[port]
-	delete(s.listeners, port)
-	s.mu.Unlock()
-	if l == nil {
-		return nil
-	}
-	return l.Close()
-}
-
-func (s *server) closeListeners() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.listeners {
-		l.Close()
-	}
-}
-
-// console returns the reading end of a pipe into which the VM's console is copied.
-func (s *server) console() (*os.File, error) {
-	src, err := s.vm.Console()
-	if err != nil {
-		return nil, err
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		src.Close()
-		return nil, err
-	}
-	go func() {
-		io.Copy(w, src)
-		w.Close()
-		src.Close()
-	}()
-	return r, nil
 }

@@ -45,17 +45,26 @@ func fakeVMM() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	control := conn.(*net.UnixConn)
+	server := NewServer(conn.(*net.UnixConn))
 	switch settings.Config.ID {
 	case "refused":
-		Refuse(control, errdefs.New(errdefs.ErrExhausted, "buy more", "there is no memory left"))
+		server.Refuse(errdefs.New(errdefs.ErrExhausted, "buy more", "there is no memory left"))
 		return
 	case "dies":
 		fmt.Fprintln(os.Stderr, "panic: a bug\n\ngoroutine 1 [running]:")
 		os.Exit(2)
 	}
-	vm := &fakeVM{done: make(chan struct{})}
-	Serve(control, vm)
+	vm := &fakeVM{server: server, settings: settings, done: make(chan struct{})}
+	if settings.Config.ID == "dials" { // before it is there, as a driver does
+		conn, err := server.Dial(context.Background(), settings.Config.Remotes[0].Socket)
+		if err != nil {
+			server.Refuse(err)
+			return
+		}
+		fmt.Fprint(conn, "early")
+		conn.Close()
+	}
+	server.Serve(vm)
 	os.WriteFile(filepath.Join(settings.Config.Dir, "closed"), nil, 0o600)
 	if settings.Profile != "" {
 		os.WriteFile(filepath.Join(settings.Profile, "vmm"), nil, 0o600)
@@ -64,7 +73,10 @@ func fakeVMM() {
 
 // fakeVM echoes what is sent to port 7, and connects to the host when it is resumed.
 type fakeVM struct {
+	server   *Server
+	settings Settings
 	mu       sync.Mutex
+	typed    bytes.Buffer
 	listener *fakeListener
 	done     chan struct{}
 	exit     hypervisor.Exit
@@ -116,6 +128,10 @@ func (v *fakeVM) Dial(ctx context.Context, port uint32) (net.Conn, error) {
 	case 8:
 		<-ctx.Done()
 		return nil, ctx.Err()
+	case 100, 101:
+		return v.server.Dial(ctx, v.settings.Config.Remotes[port-100].Socket)
+	case 102:
+		return v.server.Dial(ctx, "/dev/log")
 	}
 	return nil, fmt.Errorf("connecting: %w", syscall.ECONNREFUSED)
 }
@@ -133,6 +149,23 @@ func (v *fakeVM) Listen(port uint32) (net.Listener, error) {
 func (v *fakeVM) Console() (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader("console text")), nil
 }
+
+// ConsoleInput is read back as the first mark's name; what has "end" in it ends it.
+func (v *fakeVM) ConsoleInput() (io.WriteCloser, error) { return (*typedInput)(v), nil }
+
+type typedInput fakeVM
+
+func (v *typedInput) Write(p []byte) (int, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.typed.Write(p)
+	if bytes.Contains(v.typed.Bytes(), []byte("end")) {
+		return len(p), io.ErrClosedPipe
+	}
+	return len(p), nil
+}
+func (*typedInput) Close() error { return nil }
+
 func (v *fakeVM) SetMemoryTarget(_ context.Context, n uint64) error {
 	if n != 5<<30 {
 		return fmt.Errorf("got %d", n)
@@ -141,7 +174,9 @@ func (v *fakeVM) SetMemoryTarget(_ context.Context, n uint64) error {
 }
 func (v *fakeVM) Snapshot(_ context.Context, dir string) error { return os.WriteFile(dir, nil, 0o600) }
 func (v *fakeVM) Stats(context.Context) (hypervisor.Stats, error) {
-	s := hypervisor.Stats{Marks: []events.Mark{{Name: "m", At: 3}}}
+	v.mu.Lock()
+	s := hypervisor.Stats{Marks: []events.Mark{{Name: "m" + v.typed.String(), At: 3}}}
+	v.mu.Unlock()
 	for i := range 20_000 { // more than a socket's buffer
 		s.Processes = append(s.Processes, hypervisor.Process{PID: i, Role: "guest"})
 	}

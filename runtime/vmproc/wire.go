@@ -42,28 +42,36 @@ const (
 	methodListen   = "listen"   // connections follow as accepted events
 	methodUnlisten = "unlisten" // ends listen
 	methodConsole  = "console"  // the answer carries the reading end of a pipe
+	methodInput    = "input"    // the answer carries the writing end of a pipe
 	methodMemory   = "memory"
 	methodSnapshot = "snapshot"
 	methodStats    = "stats"
 	methodCancel   = "cancel" // gives up the request whose id is in Target; no answer
+	// methodConnected answers the connect event whose number is in Target, and
+	// carries the connection; no answer.
+	methodConnected = "connected"
 )
 
 // frame is a request (Method), an answer (ID alone) or an event (Event).
 type frame struct {
 	ID     uint64 `json:"id,omitempty"`
 	Method string `json:"method,omitempty"`
-	Event  string `json:"event,omitempty"` // "accepted"
+	Event  string `json:"event,omitempty"` // one of those below
 
 	Port   uint32          `json:"port,omitempty"`
 	Target uint64          `json:"target,omitempty"`
 	Bytes  uint64          `json:"bytes,omitempty"`
 	Dir    string          `json:"dir,omitempty"`
+	Path   string          `json:"path,omitempty"`
 	Result json.RawMessage `json:"result,omitempty"`
 	Err    *wireError      `json:"err,omitempty"`
 }
 
-// eventAccepted brings a connection that the guest made to Port.
-const eventAccepted = "accepted"
+// Events.
+const (
+	eventAccepted = "accepted" // brings a connection that the guest made to Port
+	eventConnect  = "connect"  // asks for a connection to the Unix socket at Path
+)
 
 // wireError carries an error with its class and, where it has one, its errno.
 type wireError struct {
@@ -193,6 +201,7 @@ func oneFile(oob []byte, have *os.File) (*os.File, error) {
 				unix.Close(fd)
 				continue
 			}
+			unix.SetNonblock(fd, true) // so that closing the file ends a read or a write
 			have = os.NewFile(uintptr(fd), "passed")
 		}
 	}

@@ -23,13 +23,24 @@ func Process(pid int, role string) (hypervisor.Process, error) {
 	if err != nil {
 		return hypervisor.Process{}, fmt.Errorf("reading the memory of process %d: %w", pid, err)
 	}
-	p, err := parseRollup(data)
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return hypervisor.Process{}, fmt.Errorf("reading the CPU time of process %d: %w", pid, err)
+	}
+	return describe(pid, role, data, stat)
+}
+
+// describe puts together what the process's files say.
+func describe(pid int, role string, rollup, stat []byte) (hypervisor.Process, error) {
+	p, err := parseRollup(rollup)
 	if err != nil {
 		return hypervisor.Process{}, fmt.Errorf("reading the memory of process %d: %w", pid, err)
 	}
 	p.PID, p.Role = pid, role
-	p.CPUTime, err = cpuTime(pid)
-	return p, err
+	if p.CPUTime, err = parseStat(stat); err != nil {
+		return hypervisor.Process{}, fmt.Errorf("reading the CPU time of process %d: %w", pid, err)
+	}
+	return p, nil
 }
 
 func parseRollup(data []byte) (hypervisor.Process, error) {
@@ -55,16 +66,12 @@ func parseRollup(data []byte) (hypervisor.Process, error) {
 	return p, nil
 }
 
-// cpuTime reads user and system time from /proc/PID/stat (proc_pid_stat(5), fields
-// 14 and 15, in ticks of 10 ms).
-func cpuTime(pid int) (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, fmt.Errorf("reading the CPU time of process %d: %w", pid, err)
-	}
+// parseStat reads user and system time from the text of /proc/PID/stat
+// (proc_pid_stat(5), fields 14 and 15, in ticks of 10 ms).
+func parseStat(b []byte) (time.Duration, error) {
 	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
 	if len(f) < 13 {
-		return 0, fmt.Errorf("reading the CPU time of process %d: %d fields", pid, len(f))
+		return 0, fmt.Errorf("%d fields behind the name are too few", len(f))
 	}
 	user, err1 := strconv.ParseInt(string(f[11]), 10, 64)
 	system, err2 := strconv.ParseInt(string(f[12]), 10, 64)

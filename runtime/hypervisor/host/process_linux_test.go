@@ -4,7 +4,9 @@ package host
 
 import (
 	"os"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,6 +39,32 @@ func TestMemoryOfSelf(t *testing.T) {
 	// The kernel rounds each of them down to a KiB.
 	require.InDelta(t, float64(got.PSS), float64(got.Anon+got.File+got.Shmem), 4<<10)
 
+	self, err := OpenSelf()
+	require.NoError(t, err)
+	defer self.Close()
+	for range 3 { // the same files give new figures each time
+		grow := make([]byte, 8<<20)
+		for i := range grow {
+			grow[i] = 1
+		}
+		before := got.PSS
+		got, err = self.Process("test")
+		require.NoError(t, err)
+		require.Equal(t, os.Getpid(), got.PID)
+		require.NotEqual(t, before, got.PSS)
+		runtime.KeepAlive(grow)
+	}
+
 	_, err = Process(1<<30, "none")
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestParseStat(t *testing.T) {
+	got, err := parseStat([]byte("123 (a ) b) S 1 1 1 0 -1 4194560 1 0 0 0 25 17 0 0 20 0 1"))
+	require.NoError(t, err)
+	require.Equal(t, 420*time.Millisecond, got)
+	for _, bad := range []string{"", "1 (x) S 1 2", "123 (x) S 1 1 1 0 -1 4194560 1 0 0 0 many 17 0 0"} {
+		_, err := parseStat([]byte(bad))
+		require.Error(t, err, "%q", bad)
+	}
 }

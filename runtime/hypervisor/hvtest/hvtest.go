@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -28,7 +29,19 @@ import (
 )
 
 // limit is how long any one step of a test may take.
-const limit = 30 * time.Second
+var limit = patience()
+
+// slowVariable says how many times slower than usual this machine is, where it is
+// one in software.
+const slowVariable = "ARCBOX_TEST_SLOW"
+
+func patience() time.Duration {
+	times, err := strconv.Atoi(os.Getenv(slowVariable))
+	if err != nil || times < 1 {
+		times = 1
+	}
+	return time.Duration(times) * 30 * time.Second
+}
 
 // Guest is what the suite boots.
 type Guest struct {
@@ -50,10 +63,13 @@ func Suite(t *testing.T, h hypervisor.Hypervisor, g Guest) {
 		{"Panic", testPanic},
 		{"Pause", testPause},
 		{"Console", testConsole},
+		{"ConsoleInput", testConsoleInput},
 		{"Vsock", testVsock},
 		{"VsockCarriesBytes", testVsockBytes},
 		{"DiskPartitions", testPartitions},
 		{"DiskWritable", testWritable},
+		{"CPUs", testCPUs},
+		{"Memory", testMemory},
 		{"Stats", testStats},
 		{"Snapshot", testSnapshot},
 		{"MemoryTarget", testMemoryTarget},
@@ -176,14 +192,26 @@ func logConsole(t *testing.T, vm hypervisor.VirtualMachine) {
 
 // UserMode returns a guest on the User-Mode Linux kernel of the given origin,
 // with the agent built from this repository.
-func UserMode(t *testing.T, origin kernel.Origin) Guest {
-	k, err := kernel.Find(kernel.Options{Flavour: kernel.UML, Origin: origin})
+func UserMode(t *testing.T, origin kernel.Origin) Guest { return linux(t, kernel.UML, origin) }
+
+// Machine returns the same on a kernel for virtual machines. The further modules are
+// those by which a kernel that has modules finds the driver's devices.
+func Machine(t *testing.T, origin kernel.Origin, modules ...string) Guest {
+	return linux(t, kernel.VM, origin, modules...)
+}
+
+func linux(t *testing.T, flavour kernel.Flavour, origin kernel.Origin, carriers ...string) Guest {
+	k, err := kernel.Find(kernel.Options{Flavour: flavour, Origin: origin})
 	if errors.Is(err, kernel.ErrNotFound) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
-	modules, err := k.Modules("virtio_blk", "vmw_vsock_virtio_transport", "erofs", "overlay")
+	modules, err := k.Modules(append(carriers, "virtio_blk", "vmw_vsock_virtio_transport", "erofs", "overlay")...)
 	require.NoError(t, err)
+	if flavour == kernel.VM {
+		k.Path, err = k.Uncompressed()
+		require.NoError(t, err)
+	}
 	const busybox = "/bin/busybox"
 	if _, err := os.Stat(busybox); err != nil {
 		t.Skipf("%v: run ci/setup test", err)
@@ -196,7 +224,14 @@ func UserMode(t *testing.T, origin kernel.Origin) Guest {
 	return Guest{Kernel: k.Path, Initramfs: path}
 }
 
+// builtVariable names a folder in which the agent was built before: a machine that
+// is made for tests has no compiler.
+const builtVariable = "ARCBOX_TEST_BUILT"
+
 var buildAgent = sync.OnceValues(func() (string, error) {
+	if dir := os.Getenv(builtVariable); dir != "" {
+		return filepath.Join(dir, "arcbox-agent"), nil
+	}
 	dir, err := os.MkdirTemp("", "hvtest-agent")
 	if err != nil {
 		return "", err
@@ -218,9 +253,9 @@ func Agent(t *testing.T) string {
 	return path
 }
 
-// RemoveAgent removes what UserMode built. TestMain calls it at the end.
+// RemoveAgent removes what this process built. TestMain calls it at the end.
 func RemoveAgent() {
-	if path, err := buildAgent(); err == nil {
+	if path, err := buildAgent(); err == nil && os.Getenv(builtVariable) == "" {
 		os.RemoveAll(filepath.Dir(path))
 	}
 }

@@ -7,6 +7,7 @@ package hvtest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -179,6 +180,45 @@ func testConsole(t *testing.T, f fixture) {
 		case <-time.After(10 * time.Second):
 			t.Fatal("the console does not end with the VM")
 		}
+	}
+}
+
+// testConsoleInput: what is typed arrives at what reads the console in the guest.
+func testConsoleInput(t *testing.T, f fixture) {
+	vm, agent := f.boot(t)
+	in, err := vm.ConsoleInput()
+	skipUnsupported(t, err)
+	require.NoError(t, err)
+	defer in.Close()
+	var got bytes.Buffer
+	p, err := agent.Start(within(t), client.ExecConfig{Args: []string{"/bin/busybox", "sh", "-c", "echo ready; read line </dev/console; echo got $line"}, Stdout: &got})
+	require.NoError(t, err)
+	time.Sleep(200 * time.Millisecond) // whatever is typed before somebody reads waits in the terminal
+	_, err = in.Write([]byte("typed words\n"))
+	require.NoError(t, err)
+	status, err := p.Wait(within(t))
+	require.NoError(t, err)
+	require.Zero(t, status.ExitCode())
+	require.Contains(t, got.String(), "got typed words")
+}
+
+// testCPUs: the guest has as many CPUs as it was to have.
+func testCPUs(t *testing.T, f fixture) {
+	_, agent := f.boot(t, func(c *hypervisor.Config) { c.CPUs = 2 })
+	require.Equal(t, "2\n", run(t, agent, "", "/bin/busybox", "nproc"))
+	// Each of them works, and they interrupt one another.
+	run(t, agent, "", "/bin/busybox", "sh", "-c", "for i in 1 2 3 4; do (i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done) & done; wait")
+}
+
+// testMemory: the guest has about as much memory as it was to have, little or much.
+func testMemory(t *testing.T, f fixture) {
+	for _, size := range []uint64{128 << 20, 1536 << 20} {
+		_, agent := f.boot(t, func(c *hypervisor.Config) { c.Memory = size })
+		var kib uint64
+		_, err := fmt.Sscanf(run(t, agent, "", "/bin/busybox", "grep", "MemTotal", "/proc/meminfo"), "MemTotal: %d kB", &kib)
+		require.NoError(t, err)
+		require.LessOrEqual(t, kib<<10, size)
+		require.Greater(t, kib<<10, size*3/4, "most of the memory is the guest's")
 	}
 }
 

@@ -6,162 +6,273 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
 	"os"
+	"sync"
 	"time"
 
-	gokvm "github.com/bobuhiro11/gokvm/kvm"
-	"golang.org/x/sys/unix"
-
+	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/runtime/errdefs"
-	"arcbox.dev/runtime/vmm/kvmapi"
+	"arcbox.dev/runtime/events"
+	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/console"
+	"arcbox.dev/runtime/hypervisor/host"
+	"arcbox.dev/runtime/virtio/balloon"
+	virtioconsole "arcbox.dev/runtime/virtio/console"
+	"arcbox.dev/runtime/virtio/eventfd"
+	"arcbox.dev/runtime/virtio/vsock"
+	"arcbox.dev/runtime/vmm"
+	"arcbox.dev/runtime/vmm/legacy"
+	"arcbox.dev/runtime/vmm/ram"
 )
 
-// machine is the trial's VM: one vCPU and a few pages. A field is -1 or nil until
-// it has been made.
+// machine is one VM of the kvm driver. What prepare sets does not change afterwards.
 type machine struct {
-	vm, vcpu int
-	memory   []byte
-	page     kvmapi.RunPage
+	cfg         hypervisor.Config
+	log         *slog.Logger
+	console     *console.Console
+	consoleLog  *os.File
+	ram         *ram.RAM
+	vm          *vmm.VM
+	serial      *legacy.Serial
+	powerButton int // eventfd: the interrupt of the power button
+	slots       []*slot
+	vsock       *vsock.Device // nil without one
+	terminal    *virtioconsole.Device
+	balloon     *balloon.Device
+	self        *host.Self    // this process, to be looked at from within
+	done        chan struct{} // closed when the vCPUs have stopped for good and exit is set
+
+	mu      sync.Mutex
+	started bool
+	killed  bool
+	closed  bool
+	exit    hypervisor.Exit
+	marks   []events.Mark
 }
 
-// newMachine makes the VM with the guest in it, ready to run. The caller closes it.
-func newMachine(device int) (*machine, error) {
-	m := &machine{vm: -1, vcpu: -1}
-	if err := m.make(device); err != nil {
-		return nil, errors.Join(err, m.close())
-	}
-	return m, nil
-}
+var (
+	errNotRunning = errdefs.New(errdefs.ErrUnavailable, "", "the VM is not running")
+	errNoVsock    = errdefs.New(errdefs.ErrNotSupported, "create it with a vsock device", "the VM has no vsock device")
+)
 
-// make makes the parts in their order: a vCPU comes after what its VM has.
-func (m *machine) make(device int) (err error) {
-	if m.vm, err = ioctlFD(func() (uintptr, error) { return gokvm.CreateVM(uintptr(device)) }); err != nil {
-		if errors.Is(err, unix.EBUSY) {
-			return errdefs.New(errdefs.ErrUnavailable, "stop the other hypervisor (VirtualBox, VMware) first",
-				"another hypervisor holds the CPU's virtualization: creating a VM: %w", err)
-		}
-		return fmt.Errorf("creating a VM: %w", err)
+// Start runs the vCPUs.
+func (m *machine) Start(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.started || m.closed {
+		return errdefs.New(errdefs.ErrInvalid, "create another one", "a VM starts once")
 	}
-	// Intel CPUs without "unrestricted guest" need three pages of the guest's
-	// address space to themselves; this is where others have them, too.
-	const tssAddr = 0xfffb_d000
-	if err := gokvm.SetTSSAddr(uintptr(m.vm), tssAddr); err != nil {
-		return fmt.Errorf("setting the TSS address: %w", err)
+	if err := m.vm.Start(); err != nil {
+		return fmt.Errorf("starting the vCPUs: %w", err)
 	}
-	// Shared, so that it is a mapping of its own and gone entirely afterwards.
-	m.memory, err = unix.Mmap(-1, 0, memorySize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
-	if err != nil {
-		return fmt.Errorf("mapping guest memory: %w", err)
-	}
-	loadGuest(m.memory)
-	if err := kvmapi.MapMemory(m.vm, 0, 0, m.memory); err != nil {
-		return fmt.Errorf("giving the VM its memory: %w", err)
-	}
-	if m.vcpu, err = ioctlFD(func() (uintptr, error) { return gokvm.CreateVCPU(uintptr(m.vm), 0) }); err != nil {
-		return fmt.Errorf("creating a vCPU: %w", err)
-	}
-	if m.page, err = kvmapi.MapRunPage(device, m.vcpu); err != nil {
-		return fmt.Errorf("mapping the vCPU's run page: %w", err)
-	}
-	var sregs gokvm.Sregs
-	if err := kvmapi.GetSregs(m.vcpu, &sregs); err != nil {
-		return fmt.Errorf("reading the vCPU's system registers: %w", err)
-	}
-	enterLongMode(&sregs)
-	if err := kvmapi.SetSregs(m.vcpu, &sregs); err != nil {
-		return fmt.Errorf("setting the vCPU to 64-bit mode: %w", err)
-	}
+	m.started = true
+	m.marks = append(m.marks, events.Mark{Name: events.VMMUp, At: events.Now()})
+	go m.reap()
 	return nil
 }
 
-// ioctlFD makes an ioctl that returns a descriptor; a failed one gives -1.
-func ioctlFD(call func() (uintptr, error)) (int, error) {
-	return uninterrupted(func() (int, error) {
-		fd, err := call()
-		return int(fd), err
-	})
+// reap waits for the vCPUs' end, stops the devices, and records how the VM ended.
+func (m *machine) reap() {
+	<-m.vm.Done()
+	m.stopDevices()
+	m.serial.Flush()
+	m.console.Close()
+	m.mu.Lock()
+	m.exit = m.classify()
+	m.marks = append(m.marks, events.Mark{Name: events.Stop, At: events.Now()})
+	m.mu.Unlock()
+	close(m.done)
 }
 
-// close frees what has been made. The VM ends when the last of page, vCPU and VM
-// is gone, and only then may its memory go.
-func (m *machine) close() error {
-	var errs []error
-	if m.page != nil {
-		errs = append(errs, m.page.Unmap())
+// classify says how the VM ended. The caller holds mu.
+func (m *machine) classify() hypervisor.Exit {
+	reason, detail := m.vm.Reason()
+	told, known := console.Verdict(m.console.Tail())
+	switch {
+	case known && told.Reason == hypervisor.ExitPanic:
+		return told
+	case m.killed || reason == vmm.Stopped:
+		return hypervisor.Exit{Reason: hypervisor.ExitKilled}
+	case reason == vmm.PowerOff:
+		return hypervisor.Exit{Reason: hypervisor.ExitPowerOff}
+	case reason == vmm.Reset:
+		return hypervisor.Exit{Reason: hypervisor.ExitReboot}
+	case reason == vmm.Halted && known && told.Reason == hypervisor.ExitPowerOff:
+		// A kernel that knows no way to power off says that it does, and halts.
+		return told
 	}
-	for _, fd := range []int{m.vcpu, m.vm} {
-		if fd >= 0 {
-			errs = append(errs, unix.Close(fd))
+	text := string(reason)
+	if detail != "" {
+		text += ": " + detail
+	}
+	if last := console.LastLine(m.console.Tail()); last != "" {
+		text += "; the guest's last line: " + last
+	}
+	return hypervisor.Exit{Reason: hypervisor.ExitCrash, Detail: text}
+}
+
+func (m *machine) stopDevices() {
+	for _, s := range m.slots {
+		if s.transport != nil {
+			s.transport.Close()
 		}
 	}
-	if m.memory != nil {
-		errs = append(errs, unix.Munmap(m.memory))
-	}
-	return errors.Join(errs...)
+	m.terminal.Close()
 }
 
-// stopWith has the end of ctx stop the vCPU, which runs on the calling thread only.
-// The function it returns ends that arrangement, and m may be closed after it.
-func (m *machine) stopWith(ctx context.Context) (release func()) {
-	process, thread := os.Getpid(), unix.Gettid()
-	stopped := make(chan struct{})
-	cancel := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		m.page.RequestExit()
-		// The signal is the Go runtime's own for preemption, so that it means
-		// nothing to anyone else. It cannot fail: the thread waits in release.
-		_ = unix.Tgkill(process, thread, unix.SIGURG)
-	})
-	return func() {
-		if !cancel() {
-			<-stopped
-		}
+// Pause stops every vCPU.
+func (m *machine) Pause(ctx context.Context) error {
+	if !m.running() {
+		return errNotRunning
 	}
+	return m.vm.Pause(ctx)
 }
 
-// run has the guest do so many turns. It says how many instructions the guest has
-// executed, and how long that took, also where the end of ctx stopped it before it
-// was through; stopWith is in force.
-func (m *machine) run(ctx context.Context, turns uint32) (instructions uint64, took time.Duration, err error) {
-	regs := startOf(turns)
-	if err := kvmapi.SetRegs(m.vcpu, &regs); err != nil {
-		return 0, 0, fmt.Errorf("setting the vCPU's registers: %w", err)
+// Resume lets them go on.
+func (m *machine) Resume(context.Context) error {
+	if !m.running() {
+		return errNotRunning
 	}
-	start := time.Now()
-	err = m.untilHalt(ctx)
-	took = time.Since(start)
-	if err != nil {
-		return 0, took, err
-	}
-	if err := kvmapi.GetRegs(m.vcpu, &regs); err != nil {
-		return 0, took, fmt.Errorf("reading the vCPU's registers: %w", err)
-	}
-	left := turnsLeft(&regs)
-	if left > turns || left > 0 && ctx.Err() == nil {
-		return 0, took, cannotRun("it halted with %d of %d turns to go", left, turns)
-	}
-	return instructionsPerTurn * uint64(turns-left), took, nil
+	return m.vm.Resume()
 }
 
-// untilHalt runs the vCPU until the guest halts or ctx ends.
-func (m *machine) untilHalt(ctx context.Context) error {
+// pressInterval is the time between two presses of the power button.
+const pressInterval = 200 * time.Millisecond
+
+// Stop presses the power button, and ends the VM once ctx has ended.
+func (m *machine) Stop(ctx context.Context) error {
+	if !m.running() {
+		return nil
+	}
+	if err := m.vm.Resume(); err != nil {
+		return m.Kill()
+	}
+	// A guest that is just starting does not feel the first press.
+	again := time.NewTicker(pressInterval)
+	defer again.Stop()
 	for {
-		err := kvmapi.Run(m.vcpu)
-		switch {
-		case err == nil:
-			if reason := m.page.ExitReason(); reason != gokvm.EXITHLT {
-				return cannotRun("exit %d (%v) instead of a halt", uint(reason), reason)
-			}
+		if err := eventfd.Signal(m.powerButton); err != nil {
+			m.log.Debug("pressing the power button", "err", err)
+		}
+		select {
+		case <-m.done:
 			return nil
-		case !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN):
-			return cannotRun("running the vCPU: %w", err)
-		case ctx.Err() != nil:
-			return nil
+		case <-ctx.Done():
+			return m.Kill()
+		case <-again.C:
 		}
 	}
 }
 
-// cannotRun is the verdict on a KVM that fails at five bytes of code.
-func cannotRun(format string, args ...any) error {
-	return errdefs.New(errdefs.ErrNotSupported, "use the uml driver", "KVM cannot run 64-bit kernel code: %w", fmt.Errorf(format, args...))
+// Kill stops the vCPUs for good.
+func (m *machine) Kill() error {
+	m.mu.Lock()
+	started := m.started
+	select {
+	case <-m.done:
+	default:
+		m.killed = true
+	}
+	m.mu.Unlock()
+	if !started {
+		return nil
+	}
+	m.vm.End(vmm.Stopped, "")
+	<-m.done
+	return nil
+}
+
+// Wait waits for the VM's end.
+func (m *machine) Wait(ctx context.Context) (hypervisor.Exit, error) {
+	select {
+	case <-m.done:
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.exit, nil
+	case <-ctx.Done():
+		return hypervisor.Exit{}, context.Cause(ctx)
+	}
+}
+
+func (m *machine) running() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	select {
+	case <-m.done:
+		return false
+	default:
+		return m.started
+	}
+}
+
+// Dial connects to a port of the guest.
+func (m *machine) Dial(ctx context.Context, port uint32) (net.Conn, error) {
+	if m.vsock == nil {
+		return nil, errNoVsock
+	}
+	if !m.running() {
+		return nil, errNotRunning
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-m.done:
+			cancel(errNotRunning)
+		case <-ctx.Done():
+		}
+	}()
+	conn, err := m.vsock.Dial(ctx, port)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return nil, fmt.Errorf("connecting to the guest's port %d: %w", port, err)
+	}
+	return conn, nil
+}
+
+// Listen accepts connections of the guest.
+func (m *machine) Listen(port uint32) (net.Listener, error) {
+	if m.vsock == nil {
+		return nil, errNoVsock
+	}
+	return m.vsock.Listen(port)
+}
+
+// Console follows the guest's console.
+func (m *machine) Console() (io.ReadCloser, error) { return m.console.Reader(), nil }
+
+// Close ends the VM and frees all it has.
+func (m *machine) Close() error {
+	err := m.Kill()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil
+	}
+	m.closed = true
+	if m.vm != nil {
+		err = errors.Join(err, m.vm.Close()) // before the memory that its guests see
+	}
+	for _, s := range m.slots {
+		err = errors.Join(err, s.close())
+		if s.mirror != nil {
+			err = errors.Join(err, guestmem.Unmap(s.mirror))
+		}
+	}
+	m.console.Close()
+	if m.consoleLog != nil {
+		err = errors.Join(err, m.consoleLog.Close())
+	}
+	if m.ram != nil {
+		err = errors.Join(err, m.ram.Close())
+	}
+	if m.self != nil {
+		err = errors.Join(err, m.self.Close())
+	}
+	return err
 }

@@ -6,6 +6,10 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"arcbox.dev/runtime/hypervisor/hvtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(int) { hvtest.RemoveAgent() }))
+}

@@ -14,8 +14,8 @@ import (
 )
 
 // trialLimit ends the guest's trial, whatever it got done by then. No KVM seen so
-// far needs more than 15 ms, but one that is emulated in software: 200 ms.
-const trialLimit = 500 * time.Millisecond
+// far needs more than 15 ms, but one that is emulated in software: 0.2 to 1 s.
+const trialLimit = 3 * time.Second
 
 // probe returns nil if a VM can run here, and otherwise why not. It adds to the
 // report what it learns on the way.

@@ -30,7 +30,7 @@ func tryGuest(ctx context.Context, device int) (s speed, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	m, err := newMachine(device)
+	m, err := newTrialVM(device)
 	if err != nil {
 		return speed{}, err
 	}
@@ -40,7 +40,7 @@ func tryGuest(ctx context.Context, device int) (s speed, err error) {
 }
 
 // measure takes the best of several runs of each kind: whatever else goes on here
-// can make a run slower, but none faster. run is machine.run.
+// can make a run slower, but none faster. run is trialVM.run.
 func measure(ctx context.Context, run func(context.Context, uint32) (uint64, time.Duration, error)) (speed, error) {
 	var s speed
 	for range trials {

@@ -12,15 +12,15 @@ import (
 )
 
 // host stands for a KVM, with times in ns.
-type host struct {
+type cpu struct {
 	instruction, exit float64
 	warmUp            float64               // on top of the first run
 	extra             func(run int) float64 // on top of each run: other work of the machine
 	limit             float64               // all runs together take no longer
 }
 
-// runner imitates machine.run on h. The function ends the context at the limit.
-func (h host) runner(end context.CancelFunc) func(context.Context, uint32) (uint64, time.Duration, error) {
+// runner imitates trialVM.run on h. The function ends the context at the limit.
+func (h cpu) runner(end context.CancelFunc) func(context.Context, uint32) (uint64, time.Duration, error) {
 	runs, now := 0, 0.0
 	return func(_ context.Context, turns uint32) (uint64, time.Duration, error) {
 		instructions := instructionsPerTurn * float64(turns)
@@ -53,19 +53,19 @@ func TestMeasure(t *testing.T) {
 	}
 	tests := []struct {
 		name string
-		host host
+		host cpu
 		want string // the verdict, "" for a CPU
 	}{
-		{"CPU", host{instruction: 0.3, exit: 1_000, warmUp: 20_000}, ""},
-		{"CPU, preempted", host{instruction: 0.3, exit: 1_000, extra: preempted}, ""},
-		{"CPU, nested", host{instruction: 0.3, exit: 60_000, warmUp: 2 * ms}, ""},
-		{"CPU, exits in software", host{instruction: 0.3, exit: 2 * ms}, ""},
-		{"emulated CPU", host{instruction: 1.2, exit: 50_000, warmUp: 100 * ms}, ""},
-		{"interpreter", host{instruction: 250, exit: 7_800, warmUp: 100_000}, interprets},
-		{"interpreter, busy machine", host{instruction: 250, exit: 7_800, extra: busy}, interprets},
-		{"slow interpreter", host{instruction: 1_200, exit: 65_000}, interprets},
-		{"very slow interpreter, cut off", host{instruction: 1 * ms, exit: 65_000, limit: 500 * ms}, interprets},
-		{"standstill", host{instruction: 1e15, exit: 65_000, limit: 500 * ms}, "KVM cannot run 64-bit kernel code: too little was done to measure it in 500ms"},
+		{"CPU", cpu{instruction: 0.3, exit: 1_000, warmUp: 20_000}, ""},
+		{"CPU, preempted", cpu{instruction: 0.3, exit: 1_000, extra: preempted}, ""},
+		{"CPU, nested", cpu{instruction: 0.3, exit: 60_000, warmUp: 2 * ms}, ""},
+		{"CPU, exits in software", cpu{instruction: 0.3, exit: 2 * ms}, ""},
+		{"emulated CPU", cpu{instruction: 1.2, exit: 50_000, warmUp: 100 * ms}, ""},
+		{"interpreter", cpu{instruction: 250, exit: 7_800, warmUp: 100_000}, interprets},
+		{"interpreter, busy machine", cpu{instruction: 250, exit: 7_800, extra: busy}, interprets},
+		{"slow interpreter", cpu{instruction: 1_200, exit: 65_000}, interprets},
+		{"very slow interpreter, cut off", cpu{instruction: 1 * ms, exit: 65_000, limit: 500 * ms}, interprets},
+		{"standstill", cpu{instruction: 1e15, exit: 65_000, limit: 500 * ms}, "KVM cannot run 64-bit kernel code: too little was done to measure it in 3s"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"arcbox.dev/runtime/errdefs"
 	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/host"
 	"arcbox.dev/runtime/virtio"
 	"arcbox.dev/runtime/virtio/blk"
 	"arcbox.dev/runtime/virtio/vhostuser"
@@ -44,6 +45,10 @@ func (m *machine) prepare() error {
 		if err != nil {
 			return fmt.Errorf("preparing the VM's folder: %w", err)
 		}
+	}
+	var err error
+	if m.typed, m.input, err = os.Pipe(); err != nil {
+		return fmt.Errorf("making the console's input: %w", err)
 	}
 	for i, d := range m.cfg.Disks {
 		disk, err := openDisk(d)
@@ -84,7 +89,7 @@ func (m *machine) serve(name string, dev virtio.Device) error {
 		return err
 	}
 	if os.Geteuid() == 0 && m.jail != ConfineNamespace && m.jail != ConfineLandlock {
-		if err := os.Chown(path, firstUID+os.Getpid(), -1); err != nil {
+		if err := os.Chown(path, host.VMUser(os.Getpid()), -1); err != nil {
 			return fmt.Errorf("giving the socket of %s to the VM's user: %w", name, err)
 		}
 	}

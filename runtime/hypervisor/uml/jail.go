@@ -65,10 +65,6 @@ func candidates(want Confinement) []Confinement {
 	}
 }
 
-// firstUID is where the user ids of ConfineUser begin: one a VM, far above those of
-// accounts and of the usual subordinate ranges. The VMM's process id is added.
-const firstUID = 1_900_000_000
-
 // JailName is argv[0] of the process that enters the jail: the VMM's own program,
 // whose main calls Jailed when it finds itself called so.
 const JailName = "arcbox-jail"
@@ -110,21 +106,22 @@ type jailed struct {
 	conf Confinement
 }
 
-// startJail starts what describe says in a jail of one of the confinements, writing
-// its console to out. fallback says why a tighter one was not taken.
+// startJail starts what describe says in a jail of one of the confinements, reading
+// its console from in (nil for nothing) and writing it to out. fallback says why a
+// tighter one was not taken.
 //
 // The kernel has the thread that forks send the death signal (prctl(2),
 // PR_SET_PDEATHSIG), so the process is started from a thread that lives as long
 // as this process does.
-func startJail(ctx context.Context, want Confinement, describe func(Confinement) (jailSpec, error), out *os.File) (j *jailed, fallback string, err error) {
+func startJail(ctx context.Context, want Confinement, describe func(Confinement) (jailSpec, error), in, out *os.File) (j *jailed, fallback string, err error) {
 	for _, conf := range candidates(want) {
 		spec, err := describe(conf)
 		if err != nil {
 			return nil, "", err
 		}
 		spec.Confinement = conf
-		spec.UID = firstUID + os.Getpid()
-		j, err = enterJail(ctx, spec, out)
+		spec.UID = host.VMUser(os.Getpid())
+		j, err = enterJail(ctx, spec, in, out)
 		if err == nil {
 			return j, fallback, nil
 		}
@@ -144,7 +141,7 @@ type jailError struct{ text string }
 
 func (e *jailError) Error() string { return e.text }
 
-func enterJail(ctx context.Context, spec jailSpec, out *os.File) (*jailed, error) {
+func enterJail(ctx context.Context, spec jailSpec, in, out *os.File) (*jailed, error) {
 	specR, specW, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -168,6 +165,9 @@ func enterJail(ctx context.Context, spec jailSpec, out *os.File) (*jailed, error
 			Setsid:    true,
 			Pdeathsig: syscall.SIGKILL,
 		},
+	}
+	if in != nil {
+		cmd.Stdin = in // a nil *os.File would not be a nil Reader
 	}
 	const spaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
 	switch spec.Confinement {
@@ -244,7 +244,7 @@ func probeJail(ctx context.Context, want Confinement) (conf Confinement, fallbac
 	empty := func(Confinement) (jailSpec, error) {
 		return jailSpec{Root: dir, MemoryDir: dir, Memory: 1 << 20, CPU: -1}, nil
 	}
-	j, fallback, err := startJail(ctx, want, empty, null)
+	j, fallback, err := startJail(ctx, want, empty, nil, null)
 	if err != nil {
 		return "", "", err
 	}

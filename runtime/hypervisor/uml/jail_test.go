@@ -18,6 +18,7 @@ import (
 
 	"arcbox.dev/runtime/errdefs"
 	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/host"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -60,7 +61,7 @@ func TestJailed(t *testing.T) {
 				require.Contains(t, out, "write root: refused")
 			}
 			if conf == ConfineUser {
-				require.Contains(t, out, fmt.Sprintf("uid: %d\n", firstUID+os.Getpid()))
+				require.Contains(t, out, fmt.Sprintf("uid: %d\n", host.VMUser(os.Getpid())))
 			}
 		})
 	}
@@ -81,7 +82,7 @@ func runJailed(t *testing.T, conf Confinement, program, secret string) string {
 			Program: inJail, Args: []string{"prober", secret, memoryIn},
 		}, nil
 	}
-	j, fallback, err := startJail(context.Background(), conf, describe, w)
+	j, fallback, err := startJail(context.Background(), conf, describe, nil, w)
 	w.Close()
 	require.NoError(t, err)
 	require.Empty(t, fallback)
@@ -128,7 +129,7 @@ func jailParent(conf Confinement) {
 		return jailSpec{Root: root, Memory: 1 << 20, MemoryDir: root, Binds: []bind{{program, inJail}}, Program: inJail, Args: []string{"prober", "sleep"}}, nil
 	}
 	null, _ := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	j, _, err := startJail(context.Background(), conf, describe, null)
+	j, _, err := startJail(context.Background(), conf, describe, nil, null)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -151,12 +152,10 @@ func buildProber(t *testing.T) string {
 	return path
 }
 
-// TestFilterRefusesForeignArchitectures: the filter begins with the check that makes the rest mean what it says.
-func TestFilterRefusesForeignArchitectures(t *testing.T) {
+// TestFilter: what would lead out of the jail is not on the list, and all that is not on it fails.
+func TestFilter(t *testing.T) {
 	p := filter()
 	require.Less(t, len(p), 4096, "BPF_MAXINSNS")
-	require.EqualValues(t, offArch, p[0].K)
-	require.EqualValues(t, unix.SECCOMP_RET_KILL_PROCESS, p[2].K)
 	last := p[len(p)-1]
 	require.EqualValues(t, unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM), last.K)
 	for _, forbidden := range []uint32{unix.SYS_EXECVEAT, unix.SYS_MOUNT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_BPF,

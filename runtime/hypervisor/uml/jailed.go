@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 
+	"arcbox.dev/runtime/seccomp"
 	"golang.org/x/sys/unix"
 )
 
@@ -86,7 +87,7 @@ func lockIn(spec *jailSpec) error {
 	if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, addrNoRandomize, 0, 0); errno != 0 {
 		return fmt.Errorf("turning off address randomization: %w", errno)
 	}
-	if err := installFilter(); err != nil {
+	if err := seccomp.Install(filter(), false); err != nil {
 		return fmt.Errorf("installing the seccomp filter: %w", err)
 	}
 	return parentAlive()

@@ -6,6 +6,7 @@ package uml
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,9 @@ func (p program) dynamic() bool { return len(p.libraries) > 0 }
 // programOf reads what the kernel needs in sight to run.
 func programOf(kernel string) (p program, err error) {
 	f, err := elf.Open(kernel)
+	if format := (*elf.FormatError)(nil); errors.As(err, &format) {
+		return p, errdefs.New(errdefs.ErrInvalid, "give one that was built with ARCH=um, or use the kvm driver", "%s is no User-Mode Linux kernel: %w", kernel, err)
+	}
 	if err != nil {
 		return p, errdefs.New(errdefs.ErrCorrupt, "reinstall it", "reading the kernel %s: %w", kernel, err)
 	}

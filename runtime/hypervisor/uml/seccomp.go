@@ -5,6 +5,7 @@
 package uml
 
 import (
+	"arcbox.dev/runtime/seccomp"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,22 +37,12 @@ var allowed = []uint32{
 	unix.SYS_SETRLIMIT, unix.SYS_SCHED_GETAFFINITY, unix.SYS_SYSINFO, unix.SYS_RESTART_SYSCALL,
 }
 
-// Offsets in struct seccomp_data (seccomp(2)), little-endian.
-const (
-	offNR    = 0
-	offArch  = 4
-	offArg0  = 16 // the low half
-	offArg1  = 24
-	auditX64 = 0xc000003e // AUDIT_ARCH_X86_64
-	x32Bit   = 0x40000000
-)
-
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
 	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
-// filter is the classic BPF program: an unknown architecture ends the process,
-// allowed calls pass, sockets are Unix ones, clone makes processes and nothing else (clone3
-// hides its flags behind a pointer and is not there), all else fails with EPERM.
+// filter is the program: allowed calls pass, sockets are Unix ones, clone makes
+// processes and nothing else (clone3 hides its flags behind a pointer and is not
+// there), all else fails with EPERM.
 //
 // Of processes that share memory only threads are made: a packaged kernel starts
 // helpers for host devices that it is not given (ubd's files, pseudo-terminals),
@@ -60,49 +51,13 @@ const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUT
 // After a panic UML sends itself SIGABRT until it is dead, which the first process
 // of a PID namespace never is (pid_namespaces(7)): the filter ends it at the first.
 func filter() []unix.SockFilter {
-	stmt := func(code uint16, k uint32) unix.SockFilter { return unix.SockFilter{Code: code, K: k} }
-	jump := func(code uint16, k uint32, jt, jf uint8) unix.SockFilter {
-		return unix.SockFilter{Code: code, Jt: jt, Jf: jf, K: k}
-	}
-	const (
-		load  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
-		equal = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
-		atLst = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
-		bits  = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
-		ret   = unix.BPF_RET | unix.BPF_K
-	)
-	refuse := func(errno unix.Errno) unix.SockFilter { return stmt(ret, unix.SECCOMP_RET_ERRNO|uint32(errno)) }
-	allow := stmt(ret, unix.SECCOMP_RET_ALLOW)
-	p := []unix.SockFilter{
-		stmt(load, offArch),
-		jump(equal, auditX64, 1, 0),
-		stmt(ret, unix.SECCOMP_RET_KILL_PROCESS),
-		stmt(load, offNR),
-		jump(atLst, x32Bit, 0, 1),
-		stmt(ret, unix.SECCOMP_RET_KILL_PROCESS),
-	}
-	for _, nr := range allowed {
-		p = append(p, jump(equal, nr, 0, 1), allow)
-	}
-	return append(p,
-		jump(equal, unix.SYS_CLONE, 0, 6),
-		stmt(load, offArg0),
-		jump(bits, newNamespaces, 2, 0),
-		jump(bits, unix.CLONE_THREAD, 2, 0),
-		jump(bits, unix.CLONE_VM, 0, 1),
-		refuse(unix.EPERM),
-		allow,
-		jump(equal, unix.SYS_KILL, 0, 4),
-		stmt(load, offArg1),
-		jump(equal, uint32(unix.SIGABRT), 0, 1),
-		stmt(ret, unix.SECCOMP_RET_KILL_PROCESS),
-		allow,
-		jump(equal, unix.SYS_CLONE3, 0, 1),
-		refuse(unix.ENOSYS), // glibc then takes clone
-		jump(equal, unix.SYS_SOCKET, 0, 3),
-		stmt(load, offArg0),
-		jump(equal, unix.AF_UNIX, 0, 1),
-		allow,
-		refuse(unix.EPERM),
-	)
+	f := seccomp.New()
+	f.AllowAll(allowed...)
+	f.Allow(unix.SYS_CLONE, seccomp.None(0, newNamespaces), seccomp.Some(0, unix.CLONE_THREAD))
+	f.Allow(unix.SYS_CLONE, seccomp.None(0, newNamespaces|unix.CLONE_VM))
+	f.Kill(unix.SYS_KILL, seccomp.Any(1, uint32(unix.SIGABRT)))
+	f.Allow(unix.SYS_KILL)
+	f.Refuse(unix.ENOSYS, unix.SYS_CLONE3) // glibc then takes clone
+	f.Allow(unix.SYS_SOCKET, seccomp.Any(0, unix.AF_UNIX))
+	return f.Program(unix.EPERM)
 }

@@ -53,14 +53,15 @@ func (m *machine) spec(conf Confinement) (jailSpec, error) {
 	if err != nil {
 		return spec, err
 	}
-	spec.Program = at(m.cfg.Kernel, "/linux")
+	spec.Program = at(m.cfg.Kernel, "/kernel")
 	for _, lib := range p.libraries {
 		at(lib, lib)
 	}
 	at("/dev/null", "/dev/null")
 	at("/dev/random", "/dev/random")
-	// Not an absolute path: UML executes argv[0] again for a reboot, and must not find it.
-	spec.Args = []string{"linux", fmt.Sprintf("mem=%dK", m.cfg.Memory>>10), "con0=null,fd:1", "con=null", "umid=" + m.cfg.ID, "uml_dir=" + uml, "lpj=" + loopsPerJiffy}
+	// UML executes argv[0] again for a reboot, and must not find it: it is no absolute
+	// path, nor the program's name in the jail, whose root is the working directory.
+	spec.Args = []string{"linux", fmt.Sprintf("mem=%dK", m.cfg.Memory>>10), "con0=fd:0,fd:1", "con=null", "umid=" + m.cfg.ID, "uml_dir=" + uml, "lpj=" + loopsPerJiffy}
 	if m.cfg.Initramfs != "" {
 		spec.Args = append(spec.Args, "initrd="+at(m.cfg.Initramfs, "/initrd"))
 	}

@@ -22,6 +22,7 @@ import (
 
 	"arcbox.dev/runtime/errdefs"
 	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/console"
 )
 
 // MinMemory is the smallest guest that boots with the packaged kernel, in bytes.
@@ -84,6 +85,8 @@ func (h *Hypervisor) Create(ctx context.Context, cfg hypervisor.Config) (hypervi
 		return nil, errdefs.New(errdefs.ErrInvalid, "give it at least 1", "a VM with %d CPUs cannot run", cfg.CPUs)
 	case cfg.CPUs > 1:
 		return nil, errdefs.New(errdefs.ErrNotSupported, "use --cpus 1, or a host with KVM", "the uml driver runs one CPU, not %d", cfg.CPUs)
+	case len(cfg.Remotes) > 0:
+		return nil, errdefs.New(errdefs.ErrNotSupported, "use the kvm driver", "the uml driver locks its kernel in with devices of its own, so %s cannot be a device of it", cfg.Remotes[0].Socket)
 	case cfg.Memory < MinMemory:
 		return nil, errdefs.New(errdefs.ErrInvalid, fmt.Sprintf("give it at least %d MiB", MinMemory>>20), "%d MiB of memory is too small for a guest", cfg.Memory>>20)
 	}
@@ -97,7 +100,7 @@ func (h *Hypervisor) Create(ctx context.Context, cfg hypervisor.Config) (hypervi
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	vm := &machine{cfg: cfg, jail: h.Jail, log: log.With("vm", cfg.ID), console: newConsole(), cpu: pickCPU(), done: make(chan struct{})}
+	vm := &machine{cfg: cfg, jail: h.Jail, log: log.With("vm", cfg.ID), console: console.New(), cpu: pickCPU(), done: make(chan struct{})}
 	if err := vm.prepare(); err != nil {
 		vm.Close()
 		return nil, err

@@ -19,8 +19,10 @@ import (
 	"arcbox.dev/runtime/errdefs"
 	"arcbox.dev/runtime/events"
 	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/console"
 	"arcbox.dev/runtime/hypervisor/host"
 	"arcbox.dev/runtime/virtio/vsock"
+	"golang.org/x/sys/unix"
 )
 
 // machine is one VM of the uml driver.
@@ -28,14 +30,16 @@ type machine struct {
 	cfg     hypervisor.Config
 	jail    Confinement
 	log     *slog.Logger
-	console *console
+	console *console.Console
 	devices []*served
 	vsock   *vsock.Device // nil without one
 	cpu     int           // of the host, where the guest begins; -1 for any
 	done    chan struct{} // closed when the kernel process is gone and exit is set
+	input   *os.File      // the writing end of the guest's console input
 
 	mu      sync.Mutex
-	proc    *jailed // nil before Start
+	typed   *os.File // the reading end, the kernel's; nil once it has it
+	proc    *jailed  // nil before Start
 	killed  bool
 	closed  bool
 	tempDir string // ConfineLandlock: the memory file's folder
@@ -62,7 +66,7 @@ func (m *machine) Start(ctx context.Context) error {
 		w.Close()
 		return fmt.Errorf("creating the console log: %w", err)
 	}
-	proc, fallback, err := startJail(ctx, m.jail, m.spec, w)
+	proc, fallback, err := startJail(ctx, m.jail, m.spec, m.typed, w)
 	w.Close()
 	if err != nil {
 		r.Close()
@@ -72,6 +76,8 @@ func (m *machine) Start(ctx context.Context) error {
 	if fallback != "" {
 		m.log.Warn("the kernel process is locked in less tightly", "by", proc.conf.describe(), "because", fallback)
 	}
+	m.typed.Close() // so that a write fails once the kernel is gone
+	m.typed = nil
 	m.proc = proc
 	m.marks = append(m.marks, events.Mark{Name: events.VMMUp, At: events.Now()})
 	go m.reap(r, log)
@@ -80,11 +86,11 @@ func (m *machine) Start(ctx context.Context) error {
 }
 
 // reap follows the console to its end and the process to its own, then records how the VM ended.
-func (m *machine) reap(console, log *os.File) {
+func (m *machine) reap(output, log *os.File) {
 	drained := make(chan struct{})
 	go func() {
-		m.console.copyFrom(console, log)
-		console.Close()
+		m.console.CopyFrom(output, log)
+		output.Close()
 		log.Close()
 		close(drained)
 	}()
@@ -93,7 +99,7 @@ func (m *machine) reap(console, log *os.File) {
 	select {
 	case <-drained:
 	case <-time.After(time.Second): // something outside holds the pipe's other end
-		console.Close()
+		output.Close()
 		<-drained
 	}
 	m.proc.life.Close()
@@ -101,7 +107,7 @@ func (m *machine) reap(console, log *os.File) {
 		d.close()
 	}
 	m.mu.Lock()
-	m.exit = classify(m.console.tail(), m.proc.cmd.ProcessState, m.killed)
+	m.exit = classify(m.console.Tail(), m.proc.cmd.ProcessState, m.killed)
 	m.marks = append(m.marks, events.Mark{Name: events.Stop, At: events.Now()})
 	m.mu.Unlock()
 	close(m.done)
@@ -214,7 +220,33 @@ func (m *machine) Listen(port uint32) (net.Listener, error) {
 }
 
 // Console follows the guest's console.
-func (m *machine) Console() (io.ReadCloser, error) { return m.console.reader(), nil }
+func (m *machine) Console() (io.ReadCloser, error) { return m.console.Reader(), nil }
+
+// ConsoleInput writes to the pipe that the kernel has as its console's input.
+func (m *machine) ConsoleInput() (io.WriteCloser, error) {
+	w, err := duplicate(m.input)
+	if err != nil {
+		return nil, fmt.Errorf("opening the console's input: %w", err)
+	}
+	return w, nil
+}
+
+// duplicate returns a file of its own for the pipe that f is. It goes on in
+// non-blocking mode, so that closing it ends a write (File.Fd would change that).
+func duplicate(f *os.File) (dup *os.File, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	fd := -1
+	if ctlErr := raw.Control(func(have uintptr) { fd, err = unix.FcntlInt(have, unix.F_DUPFD_CLOEXEC, 0) }); ctlErr != nil {
+		return nil, ctlErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
 
 // SetMemoryTarget is not supported.
 func (*machine) SetMemoryTarget(context.Context, uint64) error {
@@ -232,7 +264,7 @@ func (m *machine) Stats(context.Context) (hypervisor.Stats, error) {
 	s := hypervisor.Stats{Marks: append([]events.Mark(nil), m.marks...), Devices: map[string]map[string]uint64{}}
 	proc := m.proc
 	m.mu.Unlock()
-	if first := m.console.firstByte(); first != 0 {
+	if first := m.console.FirstByte(); first != 0 {
 		s.Marks = append(s.Marks, events.Mark{Name: events.Kernel, At: first})
 	}
 	for _, d := range m.devices {
@@ -269,6 +301,11 @@ func (m *machine) Close() error {
 	m.closed = true
 	for _, d := range m.devices {
 		err = errors.Join(err, d.close())
+	}
+	for _, end := range []*os.File{m.typed, m.input} {
+		if end != nil {
+			end.Close()
+		}
 	}
 	if m.tempDir != "" {
 		err = errors.Join(err, os.RemoveAll(m.tempDir))

@@ -27,7 +27,7 @@ func (d driver) Probe(context.Context) hypervisor.Report { return d.report }
 
 func open(report hypervisor.Report) func() (*core.Runtime, error) {
 	return func() (*core.Runtime, error) {
-		return core.New(core.Options{Drivers: []hypervisor.Hypervisor{driver{report: report}}})
+		return core.New(core.Options{Drivers: []core.Driver{{Hypervisor: driver{report: report}}}})
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // withMachine runs f on the thread of a vCPU.
-func withMachine(t *testing.T, f func(m *machine)) {
+func withMachine(t *testing.T, f func(m *trialVM)) {
 	t.Helper()
 	needKVM(t)
 	device, err := openDevice(DefaultDevice)
@@ -24,14 +24,14 @@ func withMachine(t *testing.T, f func(m *machine)) {
 	defer unix.Close(device)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	m, err := newMachine(device)
+	m, err := newTrialVM(device)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, m.close()) }()
 	f(m)
 }
 
 func TestRun(t *testing.T) {
-	withMachine(t, func(m *machine) {
+	withMachine(t, func(m *trialVM) {
 		defer m.stopWith(t.Context())()
 		for _, turns := range []uint32{1, 2, 3, 1, 1000} {
 			instructions, took, err := m.run(t.Context(), turns)
@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 // TestRunStopped: a guest that would run for seconds, or hours where it is
 // interpreted, is stopped, and what it has done is known.
 func TestRunStopped(t *testing.T) {
-	withMachine(t, func(m *machine) {
+	withMachine(t, func(m *trialVM) {
 		_, _, err := m.run(t.Context(), 1) // the first run may take long
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -82,7 +82,7 @@ func TestRunFaults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
-			withMachine(t, func(m *machine) {
+			withMachine(t, func(m *trialVM) {
 				defer m.stopWith(ctx)()
 				tt.spoil(m.memory)
 				_, _, err := m.run(ctx, 1000)
@@ -97,7 +97,7 @@ func TestRunFaults(t *testing.T) {
 // TestNewMachineFails: what has been made until then is freed.
 func TestNewMachineFails(t *testing.T) {
 	files, mappings, _ := leftBehind(t)
-	_, err := newMachine(-1)
+	_, err := newTrialVM(-1)
 	require.ErrorIs(t, err, unix.EBADF)
 	require.ErrorContains(t, err, "creating a VM: ")
 	gotFiles, gotMappings, _ := leftBehind(t)
