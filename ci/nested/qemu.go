@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//go:build linux && amd64
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"arcbox.dev/ci/nested/plan"
+)
+
+// machine is what QEMU is told.
+type machine struct {
+	kernel, image string
+	memory        int           // MiB
+	limit         time.Duration // the machine is ended after it
+}
+
+// command is a machine with nested virtualization in software. What KVM's own
+// checks or the guests' stumble over in QEMU's emulation is taken out of the processor.
+func (m machine) command(ctx context.Context) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64",
+		"-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,+svm,-la57,-pku",
+		"-smp", "2", "-m", strconv.Itoa(m.memory), "-nodefaults", "-no-user-config",
+		"-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot",
+		"-kernel", m.kernel, "-initrd", m.image, "-append", "console=ttyS0 panic=-1 quiet loglevel=3 mitigations=off",
+	)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// boot runs the machine to its end, and reports its steps to out and all that it
+// says to log.
+func boot(ctx context.Context, m machine, steps int, out, log io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, m.limit)
+	defer cancel()
+	cmd := m.command(ctx)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting QEMU (ci/setup test installs it): %w", err)
+	}
+	r := report{out: out, steps: steps}
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := strings.TrimRight(lines.Text(), "\r")
+		fmt.Fprintln(log, line)
+		r.line(line)
+	}
+	_, _ = io.Copy(io.Discard, stdout) // a line that was too long ends the scan
+	err = cmd.Wait()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("the machine was ended: %w", context.Cause(ctx))
+	} else if err != nil {
+		err = fmt.Errorf("QEMU: %w: %s", err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return errors.Join(err, r.verdict())
+}
+
+// report follows what the machine says.
+type report struct {
+	out     io.Writer
+	steps   int
+	step    []string // what the present step has written
+	passed  int
+	failed  []string
+	done    bool
+	skipped int
+}
+
+// keep bounds how much of a failed step is shown, in lines.
+const keep = 150
+
+func (r *report) line(line string) {
+	switch {
+	case strings.HasPrefix(line, plan.Begin):
+		r.step = nil
+	case strings.HasPrefix(line, plan.Passed):
+		r.passed++
+		fmt.Fprintln(r.out, "ok   ", strings.TrimPrefix(line, plan.Passed), r.tests())
+	case strings.HasPrefix(line, plan.Failed):
+		name := strings.TrimPrefix(line, plan.Failed)
+		r.failed = append(r.failed, name)
+		fmt.Fprintf(r.out, "%s\nFAIL  %s\n", strings.Join(r.step[max(0, len(r.step)-keep):], "\n"), name)
+	case line == plan.Done:
+		r.done = true
+	default:
+		r.step = append(r.step, line)
+		if strings.HasPrefix(line, "RESULT ") {
+			fmt.Fprintln(r.out, line)
+		}
+	}
+}
+
+// tests counts the tests of the present step, and names those that were skipped.
+func (r *report) tests() string {
+	var passed int
+	var text strings.Builder
+	for i, line := range r.step {
+		at := strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(at, "--- PASS: "):
+			passed++
+		case strings.HasPrefix(at, "--- SKIP: "):
+			r.skipped++
+			why := ""
+			if i+1 < len(r.step) {
+				why = strings.TrimSpace(r.step[i+1])
+			}
+			fmt.Fprintf(&text, "\n      skipped %s: %s", strings.TrimPrefix(at, "--- SKIP: "), why)
+		}
+	}
+	return fmt.Sprintf("(%d tests)%s", passed, text.String())
+}
+
+func (r *report) verdict() error {
+	switch {
+	case len(r.failed) > 0:
+		return fmt.Errorf("%d of %d steps failed: %s", len(r.failed), r.steps, strings.Join(r.failed, "; "))
+	case !r.done || r.passed != r.steps:
+		last := ""
+		if n := len(r.step); n > 0 {
+			last = strings.Join(r.step[max(0, n-20):], "\n") + "\n"
+		}
+		return fmt.Errorf("the machine ended after %d of %d steps; it last said:\n%s", r.passed, r.steps, last)
+	}
+	return nil
+}
