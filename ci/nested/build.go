@@ -16,7 +16,12 @@ import (
 // build builds what goes into the machine into dir. Everything is static: there are
 // no libraries in the machine.
 func build(ctx context.Context, dir string) error {
-	programs := []string{"build", "-ldflags=-s -w", "-o", dir + "/",
+	commit, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
+	if err != nil {
+		commit = []byte("unknown")
+	}
+	flags := "-ldflags=-s -w -X main.commit=" + strings.TrimSpace(string(commit))
+	programs := []string{"build", flags, "-o", dir + "/",
 		"arcbox.dev/cmd/arcbox", "arcbox.dev/cmd/arcbox-vmm", "arcbox.dev/cmd/arcbox-agent", "arcbox.dev/cmd/arcbox-hello",
 		"arcbox.dev/cmd/arcbox-bench", "arcbox.dev/cmd/arcbox-probe", "arcbox.dev/ci/nested/inner",
 	}

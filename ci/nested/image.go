@@ -22,7 +22,7 @@ import (
 const busybox = "/bin/busybox"
 
 // applets are the commands that tests and their scripts start.
-var applets = []string{"sh", "cat", "cp", "echo", "env", "false", "head", "ls", "mkdir", "mv", "rm", "seq", "sleep", "sort", "true", "wc", "yes", "kill", "dmesg", "printf", "test", "touch", "chmod", "grep"}
+var applets = []string{"sh", "cat", "cp", "echo", "env", "false", "head", "ls", "mkdir", "mv", "rm", "seq", "sleep", "sort", "true", "wc", "yes", "kill", "dmesg", "printf", "test", "touch", "chmod", "grep", "ps", "id", "stat", "df", "tail", "tr", "dd", "cut"}
 
 // pack makes the machine's initramfs, and returns the path of its kernel.
 func pack(ctx context.Context, dir, image string, p plan.Plan) (string, error) {
@@ -57,6 +57,9 @@ func pack(ctx context.Context, dir, image string, p plan.Plan) (string, error) {
 		if files, err = addTree(files, filepath.Join(folder, "testdata"), at+"/testdata"); err != nil {
 			return "", err
 		}
+	}
+	if files, err = addForeign(ctx, files); err != nil {
+		return "", err
 	}
 	if files, err = addKernels(files, k); err != nil {
 		return "", err
@@ -93,7 +96,7 @@ func addTree(files []initramfs.File, from, to string) ([]initramfs.File, error) 
 }
 
 // guestModules are what guests in the machine may need of the packaged kernel.
-var guestModules = []string{"virtio_mmio", "virtio_blk", "virtio_console", "virtio-rng", "virtio_balloon", "vmw_vsock_virtio_transport", "erofs", "overlay", "button", "evdev"}
+var guestModules = []string{"virtio_mmio", "virtio_blk", "virtio_console", "virtio-rng", "virtio_balloon", "vmw_vsock_virtio_transport", "erofs", "overlay", "button", "evdev", "virtio_pci"}
 
 // addKernels adds the guests' kernels to the machine's cache: the lean one, where it
 // was built, and the packaged one with the modules that are needed of it.

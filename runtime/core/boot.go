@@ -74,7 +74,7 @@ func (r *Runtime) Boot(ctx context.Context, cfg BootConfig) (*VM, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, initrd, err := r.guest(driver, cfg.Kernel, cfg.Files)
+	k, initrd, err := r.guest(ctx, driver, cfg.Kernel, cfg.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +91,13 @@ func (r *Runtime) Boot(ctx context.Context, cfg BootConfig) (*VM, error) {
 }
 
 // guest finds the kernel and makes the initramfs for it, or takes the one that was made.
-func (r *Runtime) guest(driver Driver, origin kernel.Origin, files []File) (kernel.Kernel, string, error) {
+func (r *Runtime) guest(ctx context.Context, driver Driver, origin kernel.Origin, files []File) (kernel.Kernel, string, error) {
 	k, err := kernel.Find(kernel.Options{Flavour: driver.Flavour, Origin: origin, CacheDir: r.opts.Paths.Cache, ConfigDir: r.opts.Paths.Config})
+	if errors.Is(err, kernel.ErrNotFound) && driver.Flavour == kernel.VM && (origin == "" || origin == kernel.Packaged) {
+		// The distribution's package manager has one; that is done once.
+		r.log.Warn("fetching the distribution's kernel for virtual machines, once")
+		k, err = kernel.FetchCloud(ctx, r.opts.Paths.Cache)
+	}
 	if err != nil {
 		return k, "", guestError("finding a kernel", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,8 +26,8 @@ func TestProbeHost(t *testing.T) {
 	t.Logf("%+v", report)
 	require.Equal(t, "kvm", report.Driver)
 	require.NotEmpty(t, report.Isolation)
-	require.NotEmpty(t, report.Remedy)
-	require.False(t, report.Usable)
+	require.Equal(t, report.Usable, report.Reason == "")
+	require.Equal(t, report.Usable, report.Remedy == "")
 
 	_, err := os.Stat("/sys/module/kvm_pvm")
 	pvm := err == nil
@@ -89,7 +90,9 @@ func TestProbeInterrupted(t *testing.T) {
 // TestProbeTime: of ten probes, half take less than 50 ms. On a machine with more
 // to do than CPUs that can fail for no fault of the probe, hence three attempts.
 func TestProbeTime(t *testing.T) {
-	const want = 50 * time.Millisecond
+	// A machine in software may take as many times longer.
+	slower, _ := strconv.Atoi(os.Getenv("ARCBOX_TEST_SLOW"))
+	want := 50 * time.Millisecond * time.Duration(max(1, slower))
 	var got time.Duration
 	for range 3 {
 		took := make([]time.Duration, 10)

@@ -76,23 +76,18 @@ func (c *common) prepare(ctx context.Context, machines []machine, boot boots) er
 	return fmt.Errorf("finding a machine that boots: %w", errors.Join(failed...))
 }
 
-// Trials may take this long: with hardware virtualization a kernel is up in a
-// second, or else the machine is slower than software.
-const (
-	kvmTrial = 10 * time.Second
-	tcgTrial = 60 * time.Second
-)
+// trialLimit is how long a trial may take: a second with hardware virtualization, and
+// some twenty where that is emulated.
+const trialLimit = 60 * time.Second
 
 // trial boots and stops a VM on the machine.
 func (c *common) trial(ctx context.Context, boot boots) error {
-	limit := tcgTrial
 	if c.machine.accel == kvm {
 		if err := kvmUsable(); err != nil {
 			return err
 		}
-		limit = kvmTrial
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not up after %v", limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, trialLimit, fmt.Errorf("not up after %v", trialLimit))
 	defer cancel()
 	vm, err := boot(ctx)
 	if err != nil {

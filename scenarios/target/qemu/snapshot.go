@@ -44,7 +44,7 @@ func (t *Target) takeSnapshot(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making files for a snapshot: %w", err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, tcgTrial, fmt.Errorf("not saved after %v", tcgTrial))
+	ctx, cancel := context.WithTimeoutCause(ctx, trialLimit, fmt.Errorf("not saved after %v", trialLimit))
 	defer cancel()
 	vm, err := t.launch(t.guest, launchOptions{monitored: true, memory: s.memory, shared: true})
 	if err == nil {
