@@ -34,6 +34,11 @@ test: ## run all tests; says at the end what was skipped, and why
 	@$(MAKE) --no-print-directory build
 	@ci/test
 
+.PHONY: test-kvm
+test-kvm: ## test the kvm driver with real kernels, in a machine in software where need be (minutes)
+	@ci/setup test
+	@go run ./ci/nested $(STEPS)
+
 .PHONY: kernel
 kernel: ## build the lean guest kernels once (minutes), which are taken from then on; FLAVOUR=uml or vm builds one
 	@ci/setup kernel

@@ -6,7 +6,7 @@
 // their own: QEMU emulates a machine (L1) whose processor has AMD's SVM, in software,
 // and in it runs what needs KVM, guests (L2) and all.
 //
-//	nested [-list] [-log FILE] [-kernel FILE] [STEP...]
+//	nested [-list] [-log FILE] [-memory MIB] [STEP...]
 //
 // It builds the programs and static test binaries, puts them with kernels and images
 // into an initramfs, boots that, and reports step by step. STEPs are names of steps,
@@ -15,6 +15,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -71,13 +72,36 @@ func run(ctx context.Context, logPath string, memory int, names []string) error 
 	if err := build(ctx, dir); err != nil {
 		return err
 	}
-	image := filepath.Join(dir, "image.cpio")
-	kernel, err := pack(ctx, dir, image, plan.Plan{Env: environment, Steps: chosen})
-	if err != nil {
-		return err
+	fmt.Printf("nested: built in %v\n", time.Since(begin).Round(time.Second))
+	return carryOut(ctx, dir, memory, chosen, log)
+}
+
+// attempts is how often a machine is started. QEMU's emulation of SVM is not beyond
+// doubt: the machine's own kernel, which is the distribution's, breaks once in some
+// sixty starts of guests, those of QEMU's as well as ours. What was done by then counts.
+const attempts = 4
+
+// carryOut has the steps done, in one machine where that lives for so long.
+func carryOut(ctx context.Context, dir string, memory int, left []plan.Step, log io.Writer) error {
+	var failed []string
+	for attempt := 1; ; attempt++ {
+		image := filepath.Join(dir, "image.cpio")
+		kernel, err := pack(ctx, dir, image, plan.Plan{Env: environment, Steps: left})
+		if err != nil {
+			return err
+		}
+		r := report{out: os.Stdout, steps: len(left)}
+		err = boot(ctx, machine{kernel: kernel, image: image, memory: memory, limit: total(left)}, &r, log)
+		failed = append(failed, r.failed...)
+		if !errors.Is(err, errBroken) || attempt == attempts || ctx.Err() != nil {
+			if err == nil && len(failed) > 0 {
+				err = fmt.Errorf("failed before: %s", strings.Join(failed, "; "))
+			}
+			return err
+		}
+		left = left[r.passed+len(r.failed):]
+		fmt.Printf("nested: %v; once more, with %d steps\n", err, len(left))
 	}
-	fmt.Printf("nested: built in %v; the machine starts\n", time.Since(begin).Round(time.Second))
-	return boot(ctx, machine{kernel: kernel, image: image, memory: memory, limit: total(chosen)}, len(chosen), os.Stdout, log)
 }
 
 // choose returns the steps whose names begin with one of the names; without names,

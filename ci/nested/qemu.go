@@ -41,9 +41,8 @@ func (m machine) command(ctx context.Context) *exec.Cmd {
 	return cmd
 }
 
-// boot runs the machine to its end, and reports its steps to out and all that it
-// says to log.
-func boot(ctx context.Context, m machine, steps int, out, log io.Writer) error {
+// boot runs the machine to its end. What it says goes to r and to log.
+func boot(ctx context.Context, m machine, r *report, log io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, m.limit)
 	defer cancel()
 	cmd := m.command(ctx)
@@ -56,7 +55,6 @@ func boot(ctx context.Context, m machine, steps int, out, log io.Writer) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting QEMU (ci/setup test installs it): %w", err)
 	}
-	r := report{out: out, steps: steps}
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -82,6 +80,7 @@ type report struct {
 	passed  int
 	failed  []string
 	done    bool
+	broken  string // the last words of the machine's kernel
 	skipped int
 }
 
@@ -102,6 +101,10 @@ func (r *report) line(line string) {
 	case line == plan.Done:
 		r.done = true
 	default:
+		// A guest's panic is in a test's output, indented; the machine's own is not.
+		if i := strings.Index(line, "] Kernel panic - "); i >= 0 && strings.HasPrefix(line, "[") {
+			r.broken = line[i+2:]
+		}
 		r.step = append(r.step, line)
 		if strings.HasPrefix(line, "RESULT ") {
 			fmt.Fprintln(r.out, line)
@@ -130,8 +133,13 @@ func (r *report) tests() string {
 	return fmt.Sprintf("(%d tests)%s", passed, text.String())
 }
 
+// errBroken: the machine's own kernel panicked.
+var errBroken = errors.New("the emulated machine broke down")
+
 func (r *report) verdict() error {
 	switch {
+	case r.broken != "":
+		return fmt.Errorf("%w: %s", errBroken, r.broken)
 	case len(r.failed) > 0:
 		return fmt.Errorf("%d of %d steps failed: %s", len(r.failed), r.steps, strings.Join(r.failed, "; "))
 	case !r.done || r.passed != r.steps:

@@ -56,7 +56,7 @@ func beThere(programs ...string) error {
 func arcboxTarget(driver string, origin kernel.Origin) newTarget {
 	return func(vm machine) target.Target {
 		return arcbox.New(arcbox.Config{
-			Open:    func() (*core.Runtime, error) { return openRuntime(driver, vm) },
+			Open:    func() (*core.Runtime, error) { return openRuntime(driver, origin, vm) },
 			Boot:    core.BootConfig{Driver: driver, Kernel: origin, CPUs: vm.cpus, Memory: vm.memory},
 			Tool:    vm.parts.probe,
 			Profile: vm.profiles,
@@ -64,7 +64,7 @@ func arcboxTarget(driver string, origin kernel.Origin) newTarget {
 	}
 }
 
-func openRuntime(driver string, vm machine) (*core.Runtime, error) {
+func openRuntime(driver string, origin kernel.Origin, vm machine) (*core.Runtime, error) {
 	where, err := paths.Of(os.Getenv)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func openRuntime(driver string, vm machine) (*core.Runtime, error) {
 	}
 	return core.New(core.Options{
 		Paths:   where,
-		Drivers: []core.Driver{coreDriver(driver, vm)},
+		Drivers: []core.Driver{coreDriver(driver, origin, vm)},
 		Agent:   agent,
 	})
 }
@@ -86,10 +86,13 @@ func openRuntime(driver string, vm machine) (*core.Runtime, error) {
 // coreDriver is the driver with what its guests need. A guest of the kvm driver has
 // the modules for QEMU's devices too: where both boot the packaged kernel with
 // hardware virtualization, they boot it with the same initramfs.
-func coreDriver(driver string, vm machine) core.Driver {
+func coreDriver(driver string, origin kernel.Origin, vm machine) core.Driver {
 	d := core.Driver{Hypervisor: &vmproc.Launcher{VMM: vm.parts.vmm, Driver: driver, Profile: vm.profiles, Namespaces: driver == "kvm"}, Flavour: kernel.UML}
 	if driver == "kvm" {
-		d.Flavour, d.Modules = kernel.VM, slices.Concat(kvm.Modules, qemu.Modules)
+		d.Flavour, d.Modules = kernel.VM, kvm.Modules
+		if origin == kernel.Packaged {
+			d.Modules = slices.Concat(kvm.Modules, qemu.Modules)
+		}
 	}
 	return d
 }
