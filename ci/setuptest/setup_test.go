@@ -90,7 +90,7 @@ func (h *host) calls() []string {
 
 const (
 	demo = "user-mode-linux"
-	test = "busybox-static chromium e2fsprogs erofs-utils fdisk passt podman qemu-system-x86 runc slirp4netns"
+	test = "acpica-tools busybox-static chromium e2fsprogs erofs-utils fdisk passt podman qemu-system-x86 runc slirp4netns"
 )
 
 func TestNothingMissing(t *testing.T) {
@@ -113,12 +113,12 @@ func TestNothingMissing(t *testing.T) {
 func TestInstalls(t *testing.T) {
 	h := newHost(t, demo+" fdisk", demo+" "+test)
 	out, ok := h.run("test")
-	want := "setup: installing busybox-static chromium e2fsprogs erofs-utils passt podman qemu-system-x86 runc slirp4netns\nsetup: done\n"
+	want := "setup: installing acpica-tools busybox-static chromium e2fsprogs erofs-utils passt podman qemu-system-x86 runc slirp4netns\nsetup: done\n"
 	if !ok || out != want {
 		t.Errorf("got %v, %q, want %q", ok, out, want)
 	}
 	got := h.calls()
-	if len(got) != 1 || !strings.Contains(got[0], "DPkg::Lock::Timeout") || !strings.HasSuffix(got[0], "install --no-install-recommends busybox-static chromium e2fsprogs erofs-utils passt podman qemu-system-x86 runc slirp4netns") {
+	if len(got) != 1 || !strings.Contains(got[0], "DPkg::Lock::Timeout") || !strings.HasSuffix(got[0], "install --no-install-recommends acpica-tools busybox-static chromium e2fsprogs erofs-utils passt podman qemu-system-x86 runc slirp4netns") {
 		t.Errorf("the package manager was asked %q", got)
 	}
 	if out, ok := h.run("test"); !ok || out != "" {
@@ -169,7 +169,7 @@ func TestProblems(t *testing.T) {
 			for _, program := range []string{"linux.uml", "mkfs.ext4", "sfdisk", "busybox"} {
 				h.script(program, "")
 			}
-		}, []string{"test"}, "of Debian hold: chromium erofs-utils passt podman qemu-system-x86 runc slirp4netns\n"},
+		}, []string{"test"}, "of Debian hold: acpica-tools chromium erofs-utils passt podman qemu-system-x86 runc slirp4netns\n"},
 		{"not to be had", func(h *host) { h.write("known", "") }, nil, "setup: this system has no package user-mode-linux: provide it by other means"},
 		{"installing fails", func(h *host) {
 			h.script("apt-get", `case "$*" in *update*) ;; *) echo "E: disk full"; exit 100;; esac`)

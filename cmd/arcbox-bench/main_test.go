@@ -26,7 +26,7 @@ func TestUsageMistakes(t *testing.T) {
 	for _, tc := range []struct{ args, want string }{
 		{"run", "name a scenario or a suite (see 'arcbox-bench list')"},
 		{"run nothing", `there is no scenario "nothing" (there are boot, hotboot, memory,`},
-		{"run boot --targets uml,qemu", `there is no target "uml" (there are uml:lean, uml:packaged, host, qemu,`},
+		{"run boot --targets uml,qemu", `there is no target "uml" (there are uml:lean, uml:packaged, kvm:lean, kvm:packaged, host, qemu,`},
 		{"run boot --count 0", "count 0: take at least 1 sample"},
 		{"run boot --count many", `invalid argument "many" for "--count"`},
 		{"run boot --warmup -1", "warmup -1: must not be negative"},

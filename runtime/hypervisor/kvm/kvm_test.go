@@ -15,7 +15,7 @@ import (
 func TestCreate(t *testing.T) {
 	var driver hypervisor.Hypervisor = new(Hypervisor)
 	vm, err := driver.Create(t.Context(), hypervisor.Config{})
-	require.ErrorIs(t, err, errdefs.ErrNotSupported)
+	require.ErrorIs(t, err, errdefs.ErrInvalid)
 	require.Nil(t, vm)
 }
 
