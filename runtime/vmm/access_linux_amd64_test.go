@@ -6,19 +6,21 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"arcbox.dev/runtime/vmm/asmtest"
 )
 
 // TestPorts: each access reaches its device with port, size and value, and what the
 // device answers reaches the guest; each is one exit.
 func TestPorts(t *testing.T) {
 	g := newGuest(t, 1)
-	g.start32(new(asm).
-		edx(0x110).eax(0x44332211).out8().out16().out32().
-		eax(0).in8().edi(dataAddr).store32().
-		eax(0).in16().edi(dataAddr+4).store32().
-		in32().edi(dataAddr+8).store32().
-		edx(0x300).in32().edi(dataAddr+12).store32(). // nobody's
-		tell(toldPort, 'd').spin())
+	g.start32(new(asmtest.Program).
+		EDX(0x110).EAX(0x44332211).Out8().Out16().Out32().
+		EAX(0).In8().EDI(dataAddr).Store32().
+		EAX(0).In16().EDI(dataAddr+4).Store32().
+		In32().EDI(dataAddr+8).Store32().
+		EDX(0x300).In32().EDI(dataAddr+12).Store32(). // nobody's
+		Tell(toldPort, 'd').Spin())
 	g.hears('d')
 	require.Equal(t, []access{
 		{true, 0x10, 0x11, 1}, {true, 0x10, 0x2211, 2}, {true, 0x10, 0x44332211, 4},
@@ -36,12 +38,12 @@ func TestPorts(t *testing.T) {
 func TestStringPorts(t *testing.T) {
 	g := newGuest(t, 1)
 	copy(g.mem[dataAddr:], "abcdefgh")
-	g.start32(new(asm).raw(0xfc). // cld
-					edx(0x120).esi(dataAddr).ecx(8).raw(0xf3, 0x6e).      // rep outsb
-					edx(0x130).esi(dataAddr).ecx(2).raw(0xf3, 0x6f).      // rep outsd
-					edx(0x140).edi(dataAddr+16).ecx(3).raw(0xf3, 0x6d).   // rep insd
-					edx(0x150).edi(dataAddr+0x40).ecx(4).raw(0xf3, 0x6c). // rep insb
-					tell(toldPort, 'd').spin())
+	g.start32(new(asmtest.Program).Raw(0xfc). // cld
+							EDX(0x120).ESI(dataAddr).ECX(8).Raw(0xf3, 0x6e).      // rep outsb
+							EDX(0x130).ESI(dataAddr).ECX(2).Raw(0xf3, 0x6f).      // rep outsd
+							EDX(0x140).EDI(dataAddr+16).ECX(3).Raw(0xf3, 0x6d).   // rep insd
+							EDX(0x150).EDI(dataAddr+0x40).ECX(4).Raw(0xf3, 0x6c). // rep insb
+							Tell(toldPort, 'd').Spin())
 	g.hears('d')
 	var want []access
 	for _, c := range "abcdefgh" {
@@ -62,14 +64,14 @@ func TestStringPorts(t *testing.T) {
 // TestMMIO does the same with addresses that are no memory.
 func TestMMIO(t *testing.T) {
 	g := newGuest(t, 1)
-	g.start64(new(asm).
-		edi(mmioBase+0x20).eax(0x44332211).store8().store16().store32().
-		raw(0x48).store32(). // mov [rdi], rax
-		eax(0).load8().edi(dataAddr).store32().
-		edi(mmioBase+0x30).eax(0).load16().edi(dataAddr+4).store32().
-		edi(mmioBase+0x40).raw(0x48).load32().edi(dataAddr+8).raw(0x48).store32().
-		edi(mmioBase+mmioSize).load32().edi(dataAddr+16).store32(). // nobody's
-		tell(toldPort, 'd').spin())
+	g.start64(new(asmtest.Program).
+		EDI(mmioBase+0x20).EAX(0x44332211).Store8().Store16().Store32().
+		Raw(0x48).Store32(). // mov [rdi], rax
+		EAX(0).Load8().EDI(dataAddr).Store32().
+		EDI(mmioBase+0x30).EAX(0).Load16().EDI(dataAddr+4).Store32().
+		EDI(mmioBase+0x40).Raw(0x48).Load32().EDI(dataAddr+8).Raw(0x48).Store32().
+		EDI(mmioBase+mmioSize).Load32().EDI(dataAddr+16).Store32(). // nobody's
+		Tell(toldPort, 'd').Spin())
 	g.hears('d')
 	require.Equal(t, []access{
 		{true, 0x20, 0x11, 1}, {true, 0x20, 0x2211, 2}, {true, 0x20, 0x44332211, 4}, {true, 0x20, 0x44332211, 8},
@@ -88,15 +90,15 @@ func TestMMIO(t *testing.T) {
 func TestStartRegisters(t *testing.T) {
 	t.Run("PVH", func(t *testing.T) {
 		g := newGuest(t, 1)
-		g.start32(new(asm).raw(0x89, 0xd8). // mov eax, ebx
-							edi(dataAddr).store32().tell(toldPort, 'd').spin())
+		g.start32(new(asmtest.Program).Raw(0x89, 0xd8). // mov eax, ebx
+								EDI(dataAddr).Store32().Tell(toldPort, 'd').Spin())
 		g.hears('d')
 		require.EqualValues(t, 0x1234_5678, g.word(dataAddr))
 	})
 	t.Run("64-bit", func(t *testing.T) {
 		g := newGuest(t, 1)
-		g.start64(new(asm).raw(0x89, 0xf0). // mov eax, esi
-							edi(dataAddr).store32().tell(toldPort, 'd').spin())
+		g.start64(new(asmtest.Program).Raw(0x89, 0xf0). // mov eax, esi
+								EDI(dataAddr).Store32().Tell(toldPort, 'd').Spin())
 		g.hears('d')
 		require.EqualValues(t, 0x1234_5678, g.word(dataAddr))
 	})

@@ -31,14 +31,14 @@ var exitNames = [exitKinds]string{
 }
 
 // counters are one vCPU's, which alone writes to them: no other core's writes are
-// near, and no addition needs a locked instruction.
+// near.
 type counters struct {
 	_ pad.Line
 	n [exitKinds]atomic.Uint64
 	_ pad.Line
 }
 
-func (c *counters) add(k exitKind) { c.n[k].Store(c.n[k].Load() + 1) }
+func (c *counters) add(k exitKind) { c.n[k].Add(1) }
 
 // Exits returns how often the vCPUs have come back from the guest so far, by reason;
 // a reason that has not occurred is left out.

@@ -96,7 +96,7 @@ func (c cpuid) change(e *gokvm.CPUIDEntry2) {
 			e.Ecx |= cmpLegacyECX8
 		}
 	case leafAMDSizes:
-		e.Ecx = e.Ecx&^0xf0ff | c.idBits()<<12 | c.cpus - 1
+		e.Ecx = e.Ecx&^0xf0ff | c.idBits()<<12 | (c.cpus - 1)
 	case leafAMDTopology:
 		// Extended APIC id; core id, with no thread beside it; the one node.
 		e.Eax, e.Ebx, e.Ecx = c.id, c.id, 0

@@ -9,6 +9,7 @@ import (
 	gokvm "github.com/bobuhiro11/gokvm/kvm"
 	"github.com/stretchr/testify/require"
 
+	"arcbox.dev/runtime/vmm/asmtest"
 	"arcbox.dev/runtime/vmm/kvmapi"
 )
 
@@ -128,10 +129,10 @@ func TestCPUIDOfHost(t *testing.T) {
 	require.NotZero(t, find(t, leaves, 0x4000_0001, 0).Eax&clocksource2)
 
 	// And the guest sees it.
-	g.start32(new(asm).eax(1).raw(0x0f, 0xa2). // cpuid
-							raw(0x89, 0xc8).edi(dataAddr).store32().   // mov eax, ecx
-							raw(0x89, 0xd8).edi(dataAddr+4).store32(). // mov eax, ebx
-							tell(toldPort, 'd').spin())
+	g.start32(new(asmtest.Program).EAX(1).Raw(0x0f, 0xa2). // cpuid
+								Raw(0x89, 0xc8).EDI(dataAddr).Store32().   // mov eax, ecx
+								Raw(0x89, 0xd8).EDI(dataAddr+4).Store32(). // mov eax, ebx
+								Tell(toldPort, 'd').Spin())
 	g.hears('d')
 	const want = hypervisorECX1 | x2apicECX1 | deadlineECX1
 	require.EqualValues(t, uint32(want), g.word(dataAddr)&want)

@@ -10,6 +10,7 @@ import (
 	gokvm "github.com/bobuhiro11/gokvm/kvm"
 	"github.com/stretchr/testify/require"
 
+	"arcbox.dev/runtime/vmm/asmtest"
 	"arcbox.dev/runtime/vmm/boot"
 	"arcbox.dev/runtime/vmm/bus"
 	"arcbox.dev/runtime/vmm/kvmapi"
@@ -20,7 +21,7 @@ func TestTripleFault(t *testing.T) {
 	for _, mode := range []boot.Mode{boot.Protected32, boot.Long64} {
 		t.Run(fmt.Sprint("mode=", mode), func(t *testing.T) {
 			g := newGuest(t, 2)
-			a := new(asm).raw(0x0f, 0x0b) // ud2
+			a := new(asmtest.Program).Raw(0x0f, 0x0b) // ud2
 			if mode == boot.Long64 {
 				g.start64(a)
 			} else {

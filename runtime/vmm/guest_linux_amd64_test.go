@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"arcbox.dev/runtime/vmm/asmtest"
 	"arcbox.dev/runtime/vmm/boot"
 	"arcbox.dev/runtime/vmm/bus"
 	"arcbox.dev/runtime/vmm/ram"
@@ -72,16 +73,16 @@ func newGuest(t *testing.T, cpus int) *guest {
 }
 
 // start32 starts a program in flat 32-bit mode.
-func (g *guest) start32(a *asm) {
+func (g *guest) start32(a *asmtest.Program) {
 	g.t.Helper()
-	copy(g.mem[codeAddr:], a.code)
+	copy(g.mem[codeAddr:], a.Code)
 	require.NoError(g.t, g.vm.SetStart(startOf(boot.Protected32)))
 	require.NoError(g.t, g.vm.Start())
 }
 
 // start64 starts a program in 64-bit mode, with memory and MMIO where they are
 // physically.
-func (g *guest) start64(a *asm) {
+func (g *guest) start64(a *asmtest.Program) {
 	g.t.Helper()
 	const pml4, pdpt, low, high = 0x1_0000, 0x1_1000, 0x1_2000, 0x1_3000
 	const table, page, uncached = 3, 0x83, 0x9b
@@ -92,7 +93,7 @@ func (g *guest) start64(a *asm) {
 		g.put(low+8*i, i<<21|page)
 		g.put(high+8*i, 3<<30+i<<21|uncached)
 	}
-	copy(g.mem[codeAddr:], a.code)
+	copy(g.mem[codeAddr:], a.Code)
 	start := startOf(boot.Long64)
 	start.CR3 = pml4
 	require.NoError(g.t, g.vm.SetStart(start))

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"arcbox.dev/runtime/vmm/asmtest"
 )
 
 // halts wants the VM to be found halted. That takes less than a second where threads
@@ -25,14 +27,14 @@ func TestHaltedForGood(t *testing.T) {
 	t.Run("one vCPU", func(t *testing.T) {
 		t.Parallel()
 		g := newGuest(t, 1)
-		g.start32(new(asm).tell(toldPort, 'd').cli().hlt())
+		g.start32(new(asmtest.Program).Tell(toldPort, 'd').CLI().HLT())
 		g.hears('d')
 		g.halts()
 	})
 	t.Run("the others were never started", func(t *testing.T) {
 		t.Parallel()
 		g := newGuest(t, 3)
-		g.start32(new(asm).tell(toldPort, 'd').cli().hlt())
+		g.start32(new(asmtest.Program).Tell(toldPort, 'd').CLI().HLT())
 		g.hears('d')
 		g.halts()
 	})
@@ -45,7 +47,7 @@ func TestIdle(t *testing.T) {
 	g := newGuest(t, 2)
 	fd, err := g.vm.IRQ(testGSI)
 	require.NoError(t, err)
-	g.start64(g.interruptible().sti().hlt().cli().hlt())
+	g.start64(g.interruptible().STI().HLT().CLI().HLT())
 	g.hears('r')
 	time.Sleep(3*lookEvery + lookEvery/2)
 	looked := g.vm.Exits()[exitNames[exitInterrupted]]
@@ -68,9 +70,9 @@ func TestOneRuns(t *testing.T) {
 	const page = 0x9000
 	g := newGuest(t, 2)
 	copy(g.mem[page:], []byte{0xeb, 0xfe}) // jmp $
-	g.start32(new(asm).poke(lapicSpurious, 0x1ff).
-		poke(lapicICRHigh, 1<<24).poke(lapicICRLow, 0x4500).poke(lapicICRLow, 0x4600|page>>12).
-		cli().hlt())
+	g.start32(new(asmtest.Program).Poke(asmtest.LAPICSpurious, asmtest.LAPICOn).
+		Poke(asmtest.LAPICICRHigh, 1<<24).Poke(asmtest.LAPICICRLow, 0x4500).Poke(asmtest.LAPICICRLow, 0x4600|page>>12).
+		CLI().HLT())
 	select {
 	case <-g.vm.Done():
 		reason, detail := g.vm.Reason()
@@ -83,7 +85,7 @@ func TestOneRuns(t *testing.T) {
 func TestHaltedWhilePaused(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, 1)
-	g.start32(new(asm).tell(toldPort, 'd').cli().hlt())
+	g.start32(new(asmtest.Program).Tell(toldPort, 'd').CLI().HLT())
 	g.hears('d')
 	require.NoError(t, g.vm.Pause(t.Context()))
 	time.Sleep(3*lookEvery + lookEvery/2)
@@ -99,7 +101,7 @@ func TestLookFails(t *testing.T) {
 	g := newGuest(t, 2)
 	answer := make(chan struct{})
 	require.NoError(t, g.pio.Add(0x200, 1, hook{read: func(uint64, []byte) { <-answer }}))
-	g.start32(new(asm).edx(0x200).in8().cli().hlt())
+	g.start32(new(asmtest.Program).EDX(0x200).In8().CLI().HLT())
 	time.Sleep(3*lookEvery + lookEvery/2)
 	reason, _ := g.vm.Reason()
 	require.Empty(t, reason)

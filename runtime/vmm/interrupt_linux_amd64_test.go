@@ -12,18 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"arcbox.dev/runtime/errdefs"
+	"arcbox.dev/runtime/vmm/asmtest"
 	"arcbox.dev/runtime/vmm/kvmapi"
 )
 
-// Registers of the interrupt controllers (Intel SDM vol. 3 §11.4.1; 82093AA §3.1).
+// What takes interrupts, in guest memory.
 const (
-	lapicEOI      = 0xfee0_00b0
-	lapicSpurious = 0xfee0_00f0
-	lapicICRLow   = 0xfee0_0300
-	lapicICRHigh  = 0xfee0_0310
-	ioapicSelect  = 0xfec0_0000
-	ioapicWindow  = 0xfec0_0010
-
 	handlerAddr = 0x2000
 	gdtAddr     = 0x3000
 	idtAddr     = 0x3800
@@ -33,35 +27,24 @@ const (
 
 // interruptible begins a 64-bit program: its interrupts of number vector tell 'i',
 // and testGSI is wired to it. It has told 'r' when that is so; interrupts are off.
-func (g *guest) interruptible() *asm {
+func (g *guest) interruptible() *asmtest.Program {
 	g.put(gdtAddr+codeSelector, 0x00af_9b00_0000_ffff)
 	g.put(gdtAddr+dataSelector, 0x00cf_9300_0000_ffff)
-	const interruptGate = 0x8e
-	g.put(idtAddr+16*vector, handlerAddr|codeSelector<<16|interruptGate<<40)
-	// The operands of lgdt and lidt: limit, then base.
-	operand := func(addr uint64, limit uint16, base uint64) {
-		binary.LittleEndian.PutUint16(g.mem[addr:], limit)
-		g.put(addr+2, base)
-	}
-	operand(dataAddr+0x100, 0x1f, gdtAddr)
-	operand(dataAddr+0x110, 16*(vector+1)-1, idtAddr)
-	copy(g.mem[handlerAddr:], new(asm).
-		tell(toldPort, 'i').poke(lapicEOI, 0).raw(0x48, 0xcf). // iretq
-		code)
-	return new(asm).esp(stackAddr).
-		edi(dataAddr+0x100).raw(0x0f, 0x01, 0x17). // lgdt [rdi]
-		edi(dataAddr+0x110).raw(0x0f, 0x01, 0x1f). // lidt [rdi]
-		poke(lapicSpurious, 0x1ff).
-		poke(ioapicSelect, 0x10+2*testGSI).poke(ioapicWindow, vector).
-		poke(ioapicSelect, 0x11+2*testGSI).poke(ioapicWindow, 0).
-		tell(toldPort, 'r')
+	asmtest.PutGate(g.mem[idtAddr+asmtest.GateSize*vector:], handlerAddr, codeSelector)
+	const gdtOperand, idtOperand = dataAddr + 0x100, dataAddr + 0x110
+	asmtest.PutTable(g.mem[gdtOperand:], dataSelector+8, gdtAddr)
+	asmtest.PutTable(g.mem[idtOperand:], asmtest.GateSize*(vector+1), idtAddr)
+	copy(g.mem[handlerAddr:], new(asmtest.Program).
+		Tell(toldPort, 'i').Poke(asmtest.LAPICEOI, 0).IRET64().Code)
+	return new(asmtest.Program).ESP(stackAddr).LGDT(gdtOperand).LIDT(idtOperand).
+		Route(testGSI, vector).Tell(toldPort, 'r')
 }
 
-// idle waits for interrupts for ever.
-func (a *asm) idle() *asm {
-	a.sti()
-	top := a.here()
-	return a.hlt().back(jmp, top)
+// idle has a program wait for interrupts for ever.
+func idle(a *asmtest.Program) *asmtest.Program {
+	a.STI()
+	top := a.Here()
+	return a.HLT().Back(asmtest.JMP, top)
 }
 
 // TestIRQ: a write to the eventfd interrupts a guest that is halted, without an exit.
@@ -69,7 +52,7 @@ func TestIRQ(t *testing.T) {
 	g := newGuest(t, 1)
 	fd, err := g.vm.IRQ(testGSI)
 	require.NoError(t, err)
-	g.start64(g.interruptible().idle())
+	g.start64(idle(g.interruptible()))
 	g.hears('r')
 	const times = 50
 	for range times {
@@ -109,7 +92,7 @@ func TestIRQRange(t *testing.T) {
 
 func TestMSI(t *testing.T) {
 	g := newGuest(t, 1)
-	g.start64(g.interruptible().idle())
+	g.start64(idle(g.interruptible()))
 	g.hears('r')
 	for range 10 {
 		taken, err := kvmapi.SignalMSI(g.vm.fd, 0xfee0_0000, vector)
@@ -152,12 +135,12 @@ func TestNotify(t *testing.T) {
 		require.NoError(t, err)
 	}
 	const times = 100
-	a := new(asm).ecx(times).edi(mmioBase + 0x50)
-	top := a.here()
-	a.eax(1).store32().raw(0xff, 0xc9).back(jnz, top) // dec ecx; jnz
-	g.start32(a.poke(mmioBase+0x50, 0).poke(mmioBase+0x50, 2).poke(mmioBase+0x54, 0).
-		edi(mmioBase+0x50).eax(1).store16().
-		tell(toldPort, 'd').spin())
+	a := new(asmtest.Program).ECX(times).EDI(mmioBase + 0x50)
+	top := a.Here()
+	a.EAX(1).Store32().Raw(0xff, 0xc9).Back(asmtest.JNZ, top) // dec ecx; jnz
+	g.start32(a.Poke(mmioBase+0x50, 0).Poke(mmioBase+0x50, 2).Poke(mmioBase+0x54, 0).
+		EDI(mmioBase+0x50).EAX(1).Store16().
+		Tell(toldPort, 'd').Spin())
 	g.hears('d')
 	require.EqualValues(t, 1, count(t, notify[0]))
 	require.EqualValues(t, times, count(t, notify[1]))
@@ -196,12 +179,12 @@ func TestSMP(t *testing.T) {
 		0xee,       //            out dx, al
 		0xfa, 0xf4, //            cli; hlt
 	})
-	a := new(asm).poke(lapicSpurious, 0x1ff)
+	a := new(asmtest.Program).Poke(asmtest.LAPICSpurious, asmtest.LAPICOn)
 	for id := uint32(1); id < cpus; id++ {
-		a.poke(lapicICRHigh, id<<24).poke(lapicICRLow, 0x4500) // INIT
-		a.poke(lapicICRHigh, id<<24).poke(lapicICRLow, 0x4600|page>>12)
+		a.Poke(asmtest.LAPICICRHigh, id<<24).Poke(asmtest.LAPICICRLow, 0x4500) // INIT
+		a.Poke(asmtest.LAPICICRHigh, id<<24).Poke(asmtest.LAPICICRLow, 0x4600|page>>12)
 	}
-	g.start32(a.cli().hlt())
+	g.start32(a.CLI().HLT())
 	for range cpus - 1 {
 		g.hears('A')
 	}
@@ -231,12 +214,12 @@ func TestShowReadOnly(t *testing.T) {
 
 	value := rand.Uint32()
 	binary.LittleEndian.PutUint32(page[0x10:], value)
-	a := new(asm).ecx(10)
-	top := a.here()
-	a.edi(base+0x10).load32().edi(dataAddr).store32().raw(0xff, 0xc9).back(jnz, top)
-	g.start32(a.poke(base+0x10, 7).poke(base+0x50, 0).poke(base+0x1050, 0).poke(base+0x1050, 0).
-		edi(base+0x1010).load32().
-		tell(toldPort, 'd').spin())
+	a := new(asmtest.Program).ECX(10)
+	top := a.Here()
+	a.EDI(base+0x10).Load32().EDI(dataAddr).Store32().Raw(0xff, 0xc9).Back(asmtest.JNZ, top)
+	g.start32(a.Poke(base+0x10, 7).Poke(base+0x50, 0).Poke(base+0x1050, 0).Poke(base+0x1050, 0).
+		EDI(base+0x1010).Load32().
+		Tell(toldPort, 'd').Spin())
 	g.hears('d')
 	require.Equal(t, value, g.word(dataAddr))
 	require.Equal(t, value, binary.LittleEndian.Uint32(page[0x10:]), "the guest's write has changed it")

@@ -10,6 +10,7 @@ import (
 	gokvm "github.com/bobuhiro11/gokvm/kvm"
 	"github.com/stretchr/testify/require"
 
+	"arcbox.dev/runtime/vmm/asmtest"
 	"arcbox.dev/runtime/vmm/kvmapi"
 )
 
@@ -154,10 +155,10 @@ func TestDirtyLog(t *testing.T) {
 		}
 	}}))
 	// In 32-bit mode without paging: no page tables in which the CPU sets bits.
-	g.start32(new(asm).
-		poke(0x2_0000, 1).poke(0x7_0ffc, 1).poke(0x7_1000, 1).edx(gate).in8().
-		poke(0x7_0000, 1).edx(gate).in8().
-		spin())
+	g.start32(new(asmtest.Program).
+		Poke(0x2_0000, 1).Poke(0x7_0ffc, 1).Poke(0x7_1000, 1).EDX(gate).In8().
+		Poke(0x7_0000, 1).EDX(gate).In8().
+		Spin())
 	defer close(answer)
 	<-asked
 	first := slices.DeleteFunc(dirty(), func(page int) bool { return page == gdtPage })
@@ -186,7 +187,7 @@ func TestManualDirtyLog(t *testing.T) {
 	}
 	require.NoError(t, kvmapi.ManualDirtyLog(g.vm.fd))
 	require.NoError(t, kvmapi.MapMemoryWith(g.vm.fd, 0, 0, g.mem, kvmapi.LogDirty))
-	g.start32(new(asm).poke(0x4_1000, 1).poke(0x8_2000, 1).tell(toldPort, 'd').cli().hlt())
+	g.start32(new(asmtest.Program).Poke(0x4_1000, 1).Poke(0x8_2000, 1).Tell(toldPort, 'd').CLI().HLT())
 	g.hears('d')
 	bitmap := make([]uint64, kvmapi.DirtyWords(memory))
 	for range 2 {

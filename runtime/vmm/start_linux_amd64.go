@@ -12,17 +12,6 @@ import (
 	"arcbox.dev/runtime/vmm/kvmapi"
 )
 
-// Bits of control registers (Intel SDM vol. 3 §2.5, and §2.2.1 for EFER).
-const (
-	cr0Protected    = 1 << 0
-	cr0Extension    = 1 << 4
-	cr0NumericError = 1 << 5
-	cr0Paging       = 1 << 31
-	cr4PAE          = 1 << 5
-	eferLongEnable  = 1 << 8
-	eferLongActive  = 1 << 10
-)
-
 // rflagsReserved is the bit of RFLAGS that is always set (Intel SDM vol. 1 §3.4.3).
 const rflagsReserved = 1 << 1
 
@@ -42,12 +31,10 @@ func (v *VM) SetStart(s boot.Start) error {
 	regs := gokvm.Regs{RIP: s.IP, RFLAGS: rflagsReserved}
 	switch s.Mode {
 	case boot.Protected32:
-		sregs.CR0 = cr0Protected | cr0Extension
-		sregs.CR3, sregs.CR4, sregs.EFER = 0, 0, 0
+		kvmapi.ProtectedMode(&sregs)
 		regs.RBX = s.Arg
 	case boot.Long64:
-		sregs.CR0 = cr0Protected | cr0Extension | cr0NumericError | cr0Paging
-		sregs.CR3, sregs.CR4, sregs.EFER = s.CR3, cr4PAE, eferLongEnable|eferLongActive
+		kvmapi.LongMode(&sregs, s.CR3)
 		regs.RSI = s.Arg
 	default:
 		return errdefs.New(errdefs.ErrInvalid, "", "a kernel cannot be entered in mode %d", s.Mode)

@@ -15,15 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"arcbox.dev/runtime/errdefs"
+	"arcbox.dev/runtime/vmm/asmtest"
 	"arcbox.dev/runtime/vmm/boot"
 	"arcbox.dev/runtime/vmm/kvmapi"
 )
 
 // counting is a program that counts in memory for ever.
-func counting() *asm {
-	a := new(asm).edi(dataAddr)
-	top := a.here()
-	return a.raw(0xff, 0x07).back(jmp, top) // inc dword [edi]; jmp
+func counting() *asmtest.Program {
+	a := new(asmtest.Program).EDI(dataAddr)
+	top := a.Here()
+	return a.Raw(0xff, 0x07).Back(asmtest.JMP, top) // inc dword [edi]; jmp
 }
 
 // counts wants the guest to count on.
@@ -73,11 +74,11 @@ func TestPauseCompletesAccess(t *testing.T) {
 	const port, addr = 0x200, mmioBase + 0x1000
 	tests := []struct {
 		name   string
-		before *asm
+		before *asmtest.Program
 		access []byte // the instruction in question
 	}{
-		{"port", new(asm).edx(port), []byte{0xec}},       // in al, dx
-		{"MMIO", new(asm).edi(addr), []byte{0x8a, 0x07}}, // mov al, [edi]
+		{"port", new(asmtest.Program).EDX(port), []byte{0xec}},       // in al, dx
+		{"MMIO", new(asmtest.Program).EDI(addr), []byte{0x8a, 0x07}}, // mov al, [edi]
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,9 +87,9 @@ func TestPauseCompletesAccess(t *testing.T) {
 			device := hook{read: func(_ uint64, p []byte) { asked <- struct{}{}; p[0] = <-answer }}
 			require.NoError(t, g.pio.Add(port, 1, device))
 			require.NoError(t, g.mmio.Add(addr, 1, device))
-			a := tt.before.eax(0).raw(tt.access...)
-			after := codeAddr + len(a.code)
-			g.start32(a.edi(dataAddr).store32().tell(toldPort, 'd').spin())
+			a := tt.before.EAX(0).Raw(tt.access...)
+			after := codeAddr + len(a.Code)
+			g.start32(a.EDI(dataAddr).Store32().Tell(toldPort, 'd').Spin())
 			<-asked
 
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -123,9 +124,9 @@ func TestPauseString(t *testing.T) {
 	require.NoError(t, g.pio.Add(0x200, 1, hook{
 		read: func(uint64, []byte) {}, write: func(uint64, []byte) {},
 	}))
-	a := new(asm).edx(0x200)
-	top := a.here()
-	g.start32(a.esi(0).ecx(memory).raw(0xf3, 0x6e).back(jmp, top)) // rep outsb
+	a := new(asmtest.Program).EDX(0x200)
+	top := a.Here()
+	g.start32(a.ESI(0).ECX(memory).Raw(0xf3, 0x6e).Back(asmtest.JMP, top)) // rep outsb
 	for range 5 {
 		require.NoError(t, g.vm.Pause(t.Context()))
 		before := g.exits()["port_write"]
@@ -144,7 +145,7 @@ func TestEnd(t *testing.T) {
 	}}))
 	reason, _ := g.vm.Reason()
 	require.Empty(t, reason)
-	g.start32(new(asm).edx(0x604).eax(0x2000).out16().tell(toldPort, '!').spin())
+	g.start32(new(asmtest.Program).EDX(0x604).EAX(0x2000).Out16().Tell(toldPort, '!').Spin())
 	require.Equal(t, "asked by the guest", g.ends(PowerOff))
 	require.Empty(t, g.told, "the guest has gone on")
 	require.Equal(t, map[string]uint64{"port_write": 1}, g.exits())
@@ -222,7 +223,7 @@ func TestNothingIsLeft(t *testing.T) {
 		require.NoError(t, err)
 		_, err = vm.Notify(mmioBase, 4, 0)
 		require.NoError(t, err)
-		copy(g.mem[codeAddr:], counting().code)
+		copy(g.mem[codeAddr:], counting().Code)
 		require.NoError(t, vm.SetStart(startOf(boot.Protected32)))
 		require.NoError(t, vm.Start())
 		require.NoError(t, vm.Close())

@@ -84,9 +84,7 @@ func (v *VM) IRQ(gsi uint32) (int, error) {
 // bytes, to the physical address addr: the write does not exit. The descriptor is
 // the VM's, good until Close.
 func (v *VM) Notify(addr uint64, size uint32, match uint64) (int, error) {
-	fd, err := v.wire(func(fd int) error {
-		return kvmapi.AssignIOEvent(v.fd, fd, kvmapi.IOEvent{Addr: addr, Size: size, Match: &match})
-	})
+	fd, err := v.wire(func(fd int) error { return kvmapi.AssignIOEvent(v.fd, fd, addr, size, match) })
 	if err != nil {
 		return -1, fmt.Errorf("wiring writes of %d to %#x: %w", match, addr, err)
 	}

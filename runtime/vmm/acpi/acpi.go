@@ -40,9 +40,6 @@ type Config struct {
 	Devices []Device
 	// Serial says that there is a 16550A at port 0x3f8 with interrupt 4 (COM1).
 	Serial bool
-	// I8042 says that there is a keyboard controller at ports 0x60 and 0x64 that can
-	// be probed.
-	I8042 bool
 	// PowerButtonGSI is the edge interrupt by which the power button is pressed, 0
 	// where there is no button.
 	PowerButtonGSI uint32

@@ -117,7 +117,6 @@ func TestBootFlags(t *testing.T) {
 	}{
 		{Config{CPUs: 1}, 0x24},
 		{Config{CPUs: 1, Serial: true}, 0x25},
-		{Config{CPUs: 1, I8042: true}, 0x26},
 	} {
 		tables, _, err := Build(tt.cfg, testBase)
 		require.NoError(t, err)
@@ -200,7 +199,6 @@ func TestBuildAny(t *testing.T) {
 		cfg := Config{
 			CPUs:           rapid.IntRange(-1, 300).Draw(t, "CPUs"),
 			Serial:         rapid.Bool().Draw(t, "serial"),
-			I8042:          rapid.Bool().Draw(t, "i8042"),
 			PowerButtonGSI: rapid.Uint32().Draw(t, "button"),
 			Reset:          rapid.Uint16().Draw(t, "reset"),
 		}

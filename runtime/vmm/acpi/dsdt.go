@@ -63,14 +63,14 @@ func identity(hid aml.Term, uid int) []aml.Term {
 
 func serial() aml.Term {
 	return aml.Device("COM1", append(identity(aml.EISAID("PNP0501"), 0),
-		aml.Name("_CRS", aml.Resources(aml.IO(serialPort, serialPorts), aml.Interrupt(aml.Edge, serialGSI))))...)
+		aml.Name("_CRS", aml.Resources(aml.IO(serialPort, serialPorts), aml.Interrupt(serialGSI))))...)
 }
 
 // virtio is a transport whose memory accesses are coherent (_CCA, ACPI 6.4 §6.2.17).
 func virtio(i int, d Device) aml.Term {
 	return aml.Device(fmt.Sprintf("V%03X", i), append(identity(aml.String("LNRO0005"), i),
 		aml.Name("_CCA", aml.Int(1)),
-		aml.Name("_CRS", aml.Resources(aml.Memory32Fixed(uint32(d.Base), d.Size), aml.Interrupt(aml.Edge, d.GSI))))...)
+		aml.Name("_CRS", aml.Resources(aml.Memory32Fixed(uint32(d.Base), d.Size), aml.Interrupt(d.GSI))))...)
 }
 
 // powerButton is a button (ACPI 6.4 §4.8.2.2.1.2) and the generic event device whose
@@ -82,7 +82,7 @@ func powerButton(gsi uint32) []aml.Term {
 	return []aml.Term{
 		aml.Device(name, identity(aml.EISAID("PNP0C0C"), 0)...),
 		aml.Device("GED", append(identity(aml.String("ACPI0013"), 0),
-			aml.Name("_CRS", aml.Resources(aml.Interrupt(aml.Edge, gsi))),
+			aml.Name("_CRS", aml.Resources(aml.Interrupt(gsi))),
 			aml.Method("_EVT", 1, true, pressed))...),
 	}
 }

@@ -36,7 +36,6 @@ const (
 // IA-PC boot architecture flags (ACPI 6.4 §5.2.9.3, table 5.11).
 const (
 	bootLegacyDevices = 1 << 0
-	boot8042          = 1 << 1
 	bootNoVGA         = 1 << 2
 	bootNoRTC         = 1 << 5
 )
@@ -49,9 +48,6 @@ func (c *Config) fadt(dsdt uint64) []byte {
 	boot := uint16(bootNoVGA | bootNoRTC)
 	if c.Serial {
 		boot |= bootLegacyDevices
-	}
-	if c.I8042 {
-		boot |= boot8042
 	}
 	flags := uint32(flagWBINVD | flagC1 | flagPowerButton | flagSleepButton | flagHeadless | flagHardwareReduced)
 	if c.Reset != 0 {

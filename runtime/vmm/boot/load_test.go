@@ -241,3 +241,33 @@ func TestWithoutInitrd(t *testing.T) {
 		})
 	}
 }
+
+// TestZeros: pages that a file holds as zeros, as some kernels' files do their .bss,
+// are not written where all is copied.
+func TestZeros(t *testing.T) {
+	kernel := vmlinux()
+	text, data := kernel.parts[0].data, kernel.parts[1].data
+	clear(text[page : 3*page])
+	clear(data[0x800-1 : 0x800+page]) // begins in the midst of a page
+	const size = 40*page + 5
+	last := make([]byte, size)
+	last[0], last[size-1] = 1, 1
+	kernel.parts[2].data = last
+	kernel.progs[0].Filesz, kernel.progs[0].Memsz = size, size
+
+	r := newRAM(t, 64*mib)
+	s, err := Load(r, Config{Kernel: fileOf(t, kernel.bytes()), Share: true})
+	require.NoError(t, err)
+	touched, err := r.Resident()
+	require.NoError(t, err)
+	const small = 1 // page of small things
+	require.EqualValues(t, (small+(6-2)+(5-1)+2)*page, touched)
+	require.Zero(t, s.Mapped)
+	require.LessOrEqual(t, s.Copied, touched)
+	for _, p := range []struct {
+		addr uint64
+		data []byte
+	}{{textAddr, text}, {dataAddr, data}, {extraAddr, last}} {
+		require.True(t, bytes.Equal(p.data, memory(t, r, p.addr, uint64(len(p.data)))), "segment at %#x", p.addr)
+	}
+}

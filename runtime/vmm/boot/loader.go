@@ -5,6 +5,7 @@
 package boot
 
 import (
+	"bytes"
 	"fmt"
 
 	"arcbox.dev/runtime/errdefs"
@@ -49,17 +50,46 @@ func (l *loader) read(addr uint64, im *image, off, n uint64) error {
 	return nil
 }
 
-// show makes n bytes of an image at off appear in guest memory: whole pages are mapped
-// where address and offset allow it, and all else is copied.
+// zeros is a page of them.
+var zeros [ram.PageSize]byte
+
+// readSparse is read but for pages that are zero in the image, as a kernel's .bss is,
+// where the file has it: they are zero in guest memory as it is, and cost nothing
+// there until somebody touches them.
+func (l *loader) readSparse(addr uint64, im *image, off, n uint64) error {
+	const bufferSize = 16 * ram.PageSize // stays in the CPU's cache
+	buffer := make([]byte, min(n, bufferSize))
+	for n > 0 {
+		piece := buffer[:min(n, bufferSize-addr%ram.PageSize)] // whole pages from the second on
+		if err := im.read(piece, off); err != nil {
+			return err
+		}
+		off, n = off+uint64(len(piece)), n-uint64(len(piece))
+		for len(piece) > 0 {
+			page := piece[:min(uint64(len(piece)), ram.PageSize-addr%ram.PageSize)]
+			if !bytes.Equal(page, zeros[:len(page)]) {
+				if err := l.write(addr, page); err != nil {
+					return err
+				}
+			}
+			addr, piece = addr+uint64(len(page)), piece[len(page):]
+		}
+	}
+	return nil
+}
+
+// show makes n bytes of an image at off appear in guest memory, which nobody has
+// written to there: whole pages are mapped where address and offset allow it, and all
+// else is copied.
 func (l *loader) show(addr uint64, im *image, off, n uint64) error {
 	const mask = ram.PageSize - 1
 	begin := (addr + mask) &^ mask // of the whole pages
 	end := (addr + n) &^ mask
-	if l.share || addr&mask != off&mask || begin >= end {
-		return l.read(addr, im, off, n)
-	}
 	if !im.holds(off, n) {
 		return im.truncated("%#x bytes at %#x", n, off)
+	}
+	if l.share || addr&mask != off&mask || begin >= end {
+		return l.readSparse(addr, im, off, n)
 	}
 	if err := l.read(addr, im, off, begin-addr); err != nil {
 		return err

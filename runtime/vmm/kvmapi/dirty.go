@@ -32,7 +32,7 @@ func DirtyLog(vm int, slot uint32, size uint64, bitmap []uint64) error {
 	var pin runtime.Pinner
 	pin.Pin(&bitmap[0])
 	defer pin.Unpin()
-	return write(vm, nrGetDirtyLog, &gokvm.DirtyLog{Slot: slot, BitMap: addressOfWords(bitmap)})
+	return write(vm, nrGetDirtyLog, &gokvm.DirtyLog{Slot: slot, BitMap: addressOf(bitmap)})
 }
 
 // ManualDirtyLog has DirtyLog leave the pages as they are, so that ClearDirtyLog
@@ -61,5 +61,5 @@ func ClearDirtyLog(vm int, slot uint32, first uint64, pages uint32, bitmap []uin
 	var pin runtime.Pinner // as in DirtyLog
 	pin.Pin(&bitmap[0])
 	defer pin.Unpin()
-	return exchange(vm, nrClearDirtyLog, &clearDirtyLog{slot: slot, pages: pages, first: first, bitmap: addressOfWords(bitmap)})
+	return exchange(vm, nrClearDirtyLog, &clearDirtyLog{slot: slot, pages: pages, first: first, bitmap: addressOf(bitmap)})
 }

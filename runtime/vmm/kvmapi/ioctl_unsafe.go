@@ -42,15 +42,11 @@ func pass[T any](fd int, request uintptr, value *T) (int, error) {
 	return int(n), nil
 }
 
-// addressOf returns where mem starts in this process, for the kernel to keep.
-func addressOf(mem []byte) uint64 {
-	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(mem))))
-}
-
-// addressOfWords is addressOf for a bitmap that the kernel fills during the next
-// ioctl. The caller keeps it alive and out of the moving stack until then.
-func addressOfWords(words []uint64) uint64 {
-	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(words))))
+// addressOf returns where a slice's first element is in this process, as a number for
+// the kernel. That neither keeps the slice alive nor in its place: it comes from mmap,
+// or is pinned for as long as the kernel uses it.
+func addressOf[T any](s []T) uint64 {
+	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(s))))
 }
 
 // controlWord returns the run page's first four bytes, which threads other than

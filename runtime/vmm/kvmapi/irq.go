@@ -62,7 +62,6 @@ const (
 // Interrupt controllers (KVM_IRQCHIP_…).
 const (
 	PICMaster = 0
-	PICSlave  = 1
 	IOAPIC    = 2
 )
 

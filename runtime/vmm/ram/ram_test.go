@@ -5,7 +5,12 @@
 package ram
 
 import (
+	"fmt"
 	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -125,4 +130,56 @@ func TestManyCallers(t *testing.T) {
 	wg.Wait()
 	require.Empty(t, r.overlaid)
 	require.EqualValues(t, pages*PageSize, resident(t, r))
+}
+
+// TestHugePages: a large VM's memory asks for huge pages, all of it, and a smaller
+// one's does not.
+func TestHugePages(t *testing.T) {
+	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
+		t.Skipf("needs a kernel with transparent huge pages: %v", err)
+	}
+	tests := []struct {
+		name string
+		size uint64
+		want bool
+	}{
+		{"a page less", hugeFrom - PageSize, false},
+		{"from there on", hugeFrom, true},
+		{"beyond the hole", HoleStart + hugeFrom, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRAM(t, tt.size)
+			mem := r.Regions()[0].Mem
+			size, flags := mappingOf(t, &mem[0])
+			require.Equal(t, r.Size(), size)
+			require.Equal(t, tt.want, slices.Contains(flags, "hg"), "flags %v", flags)
+			require.Zero(t, resident(t, r))
+		})
+	}
+}
+
+// mappingOf returns the size in bytes and the flags (proc(5), VmFlags of smaps) of the
+// mapping that starts at an address.
+func mappingOf(t *testing.T, start *byte) (size uint64, flags []string) {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/smaps")
+	require.NoError(t, err)
+	head := fmt.Sprintf("%08x-", reflect.ValueOf(start).Pointer())
+	found := false
+	for line := range strings.Lines(string(maps)) {
+		fields := strings.Fields(line)
+		switch {
+		case !found:
+			found = strings.HasPrefix(line, head)
+		case fields[0] == "Size:":
+			kB, err := strconv.ParseUint(fields[1], 10, 64)
+			require.NoError(t, err)
+			size = kB << 10
+		case fields[0] == "VmFlags:":
+			return size, fields[1:]
+		}
+	}
+	require.Fail(t, "no such mapping", head)
+	return 0, nil
 }

@@ -102,14 +102,12 @@ func TestEncode(t *testing.T) {
 		{"scope", Scope(`\_SB`, Int(1)), "\x10\x07\\_SB_\x01"},
 		{"device", Device("DEV0"), "\x5b\x82\x05DEV0"},
 		{"method", Method("_EVT", 1, true), "\x14\x06_EVT\x09"},
-		{"method of seven arguments", Method("M", 7, false, Return(Arg(6))), "\x14\x08M___\x07\xa4\x6e"},
+		{"method of seven arguments", Method("M", 7, false, Arg(6)), "\x14\x07M___\x07\x6e"},
 		{"if", If(Equal(Arg(0), Int(9)), Notify(Ref("P"), Int(0x80))), "\xa0\x0c\x93\x68\x0a\x09\x86P___\x0a\x80"},
-		{"else", Else(Store(Int(1), Local(7))), "\xa1\x04\x70\x01\x67"},
 		{"memory", Resources(Memory32Fixed(0xd0000200, 0x100)), "\x11\x11\x0a\x0e\x86\x09\x00\x01\x00\x02\x00\xd0\x00\x01\x00\x00\x79\x00"},
 		{"memory to the end", Resources(Memory32Fixed(0xffff_ffff, 1)), "\x11\x11\x0a\x0e\x86\x09\x00\x01\xff\xff\xff\xff\x01\x00\x00\x00\x79\x00"},
 		{"ports", Resources(IO(0x3f8, 8)), "\x11\x0d\x0a\x0a\x47\x01\xf8\x03\xf8\x03\x01\x08\x79\x00"},
-		{"edge interrupt", Resources(Interrupt(Edge, 300)), "\x11\x0e\x0a\x0b\x89\x06\x00\x03\x01\x2c\x01\x00\x00\x79\x00"},
-		{"level interrupt", Resources(Interrupt(Level, 1)), "\x11\x0e\x0a\x0b\x89\x06\x00\x01\x01\x01\x00\x00\x00\x79\x00"},
+		{"interrupt", Resources(Interrupt(300)), "\x11\x0e\x0a\x0b\x89\x06\x00\x03\x01\x2c\x01\x00\x00\x79\x00"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Encode(tt.term)
@@ -149,8 +147,7 @@ func TestErrors(t *testing.T) {
 		{"arguments", Method("M", 8, false), "8 arguments"},
 		{"fewer arguments than none", Method("M", -1, false), "-1 arguments"},
 		{"argument", Arg(7), "number 7"},
-		{"local variable", Local(8), "number 8"},
-		{"negative local variable", Local(-1), "number -1"},
+		{"negative argument", Arg(-1), "number -1"},
 		{"no memory", Resources(Memory32Fixed(1, 0)), "not a range"},
 		{"memory behind the end", Resources(Memory32Fixed(0xffff_ffff, 2)), "not a range"},
 		{"no ports", Resources(IO(1, 0)), "not a range"},
@@ -174,7 +171,7 @@ func TestDisassembly(t *testing.T) {
 				Name("_HID", EISAID("PNP0A03")),
 				Name("_UID", String("first")),
 				Name("_CRS", Resources(
-					Memory32Fixed(0xd000_0200, 0x200), IO(0x3f8, 8), Interrupt(Edge, 5), Interrupt(Level, 300)))),
+					Memory32Fixed(0xd000_0200, 0x200), IO(0x3f8, 8), Interrupt(5), Interrupt(300)))),
 			Device("DEV1",
 				Name("_HID", String("LNRO0005")),
 				Name("STAT", Int(0)),
@@ -182,10 +179,8 @@ func TestDisassembly(t *testing.T) {
 					Package(), String(""))),
 				Name("DATA", Buffer([]byte{1, 2, 3})),
 				Method("CHEK", 2, true,
-					Store(Arg(0), Local(0)),
-					If(Equal(Local(0), Arg(1)), Notify(Ref("^^DEV0"), Int(0x80))),
-					Else(Store(Int(2), Ref("STAT"))),
-					Return(Ref(`\_SB.DEV1.STAT`))))),
+					If(Equal(Arg(0), Arg(1)), Notify(Ref("^^DEV0"), Int(0x80))),
+					If(Ref(`\_SB.DEV1.STAT`), Notify(Ref(`\_SB.DEV1`), Int(1)))))),
 		Name(`\_S5`, Package(Int(5), Int(0))),
 	)
 	require.NoError(t, err)

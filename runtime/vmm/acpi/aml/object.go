@@ -9,20 +9,14 @@ const (
 	methodOp  = 0x14
 	extPrefix = 0x5b
 	deviceOp  = 0x82 // behind extPrefix
-	local0Op  = 0x60
 	arg0Op    = 0x68
-	storeOp   = 0x70
 	notifyOp  = 0x86
 	equalOp   = 0x93
 	ifOp      = 0xa0
-	elseOp    = 0xa1
-	returnOp  = 0xa4
 )
 
-const (
-	maxArgs   = 7 // arguments of a method
-	maxLocals = 8 // local variables of a method
-)
+// maxArgs is how many arguments a method has at most.
+const maxArgs = 7
 
 // Name gives value a name.
 func Name(name string, value Term) Term { return join([]byte{nameOp}, Ref(name), value) }
@@ -58,17 +52,6 @@ func Arg(i int) Term {
 	return Term{code: []byte{arg0Op + byte(i)}}
 }
 
-// Local is the method's local variable of that number, from 0 on.
-func Local(i int) Term {
-	if i < 0 || i >= maxLocals {
-		return failed("encoding an ACPI method: no local variable has the number %d", i)
-	}
-	return Term{code: []byte{local0Op + byte(i)}}
-}
-
-// Store puts value into target, a local variable, an argument or a name.
-func Store(value, target Term) Term { return join([]byte{storeOp}, value, target) }
-
 // Equal is true where both integers, strings or buffers are equal.
 func Equal(a, b Term) Term { return join([]byte{equalOp}, a, b) }
 
@@ -77,11 +60,5 @@ func If(condition Term, body ...Term) Term {
 	return sized([]byte{ifOp}, condition, join(nil, body...))
 }
 
-// Else, right behind an If, runs the body where that one's condition is zero.
-func Else(body ...Term) Term { return sized([]byte{elseOp}, body...) }
-
 // Notify tells the driver of a device that something happened to it (ACPI 6.4 §5.6.6).
 func Notify(device, value Term) Term { return join([]byte{notifyOp}, device, value) }
-
-// Return ends the method with a value.
-func Return(value Term) Term { return join([]byte{returnOp}, value) }

@@ -57,19 +57,10 @@ func IO(base uint16, count byte) Resource {
 	return Resource{descriptor: append(d, 1, count)}
 }
 
-// Trigger says what a device raises its interrupt by.
-type Trigger byte
-
-// The triggers, by their bit in an interrupt descriptor.
-const (
-	Level Trigger = 0
-	Edge  Trigger = 1 << 1
-)
-
-// Interrupt is one interrupt, active high and exclusive, that the device consumes
-// (ACPI 6.4 §6.4.3.6).
-func Interrupt(trigger Trigger, gsi uint32) Resource {
-	const consumer = 1
-	d := []byte{tagInterrupt, 6, 0, consumer | byte(trigger), 1}
+// Interrupt is one interrupt, an edge, active high and exclusive, that the device
+// consumes (ACPI 6.4 §6.4.3.6).
+func Interrupt(gsi uint32) Resource {
+	const consumer, edge = 1 << 0, 1 << 1
+	d := []byte{tagInterrupt, 6, 0, consumer | edge, 1}
 	return Resource{descriptor: binary.LittleEndian.AppendUint32(d, gsi)}
 }

@@ -22,7 +22,7 @@ DefinitionBlock ("", "DSDT", 2, "OEMID_", "OEMTABLE", 0x00000001)
                 {
                     0x00000005,
                 }
-                Interrupt (ResourceConsumer, Level, ActiveHigh, Exclusive, ,, )
+                Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive, ,, )
                 {
                     0x0000012C,
                 }
@@ -49,16 +49,14 @@ DefinitionBlock ("", "DSDT", 2, "OEMID_", "OEMTABLE", 0x00000001)
             })
             Method (CHEK, 2, Serialized)
             {
-                Local0 = Arg0
-                If ((Local0 == Arg1))
+                If ((Arg0 == Arg1))
                 {
                     Notify (^^DEV0, 0x80)
                 }
-                Else
+                If (\_SB.DEV1.STAT)
                 {
-                    STAT = 0x02
+                    Notify (\_SB.DEV1, One)
                 }
-                Return (\_SB.DEV1.STAT)
             }
         }
     }

@@ -21,7 +21,7 @@ type held struct {
 	root, memfd, socket, kvm int
 	memory                   []byte
 	rollup                   *os.File
-	vcpu                     int // -1 without KVM
+	vm, vcpu                 int // -1 without KVM
 	page                     kvmapi.RunPage
 }
 
@@ -34,7 +34,7 @@ func must[T any](v T, err error) T {
 }
 
 func open() held {
-	h := held{kvm: 3, vcpu: -1}
+	h := held{kvm: 3, vm: -1, vcpu: -1}
 	h.root = must(unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 	h.memfd = must(unix.MemfdCreate("guest", unix.MFD_CLOEXEC))
 	must(0, unix.Ftruncate(h.memfd, 1<<20))
@@ -44,20 +44,17 @@ func open() held {
 	if _, err := gokvm.GetAPIVersion(3); err != nil {
 		return h
 	}
-	vm, err := gokvm.CreateVM(3)
-	for err == unix.EINTR { // making a VM gives up on any signal
-		vm, err = gokvm.CreateVM(3)
-	}
-	must(vm, err)
-	must(0, gokvm.SetTSSAddr(vm, 0xfffb_d000))
+	h.vm = must(kvmapi.CreateVM(3))
+	must(0, gokvm.SetTSSAddr(uintptr(h.vm), 0xfffb_d000))
 	h.memory[0] = 0xf4 // hlt
-	must(0, kvmapi.MapMemory(int(vm), 0, 0, h.memory))
-	h.vcpu = int(must(gokvm.CreateVCPU(vm, 0)))
+	must(0, kvmapi.MapMemory(h.vm, 0, 0, h.memory))
+	h.vcpu = must(kvmapi.CreateVCPU(h.vm, 0))
 	h.page = must(kvmapi.MapRunPage(3, h.vcpu))
 	var sregs gokvm.Sregs
 	must(0, kvmapi.GetSregs(h.vcpu, &sregs))
 	sregs.CS.Base, sregs.CS.Selector = 0, 0
 	must(0, kvmapi.SetSregs(h.vcpu, &sregs))
+	must(0, kvmapi.SetRegs(h.vcpu, &gokvm.Regs{RFLAGS: 2}))
 	return h
 }
 
@@ -68,9 +65,6 @@ func runGuest(h held) error {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := kvmapi.SetRegs(h.vcpu, &gokvm.Regs{RFLAGS: 2}); err != nil {
-		return err
-	}
 	for {
 		err := kvmapi.Run(h.vcpu)
 		switch {

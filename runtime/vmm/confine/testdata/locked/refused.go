@@ -10,7 +10,10 @@ import (
 	"runtime"
 	"syscall"
 
+	gokvm "github.com/bobuhiro11/gokvm/kvm"
 	"golang.org/x/sys/unix"
+
+	"arcbox.dev/runtime/vmm/kvmapi"
 )
 
 // refused tries what must not be possible.
@@ -76,6 +79,8 @@ func refused(h held, secret string, victim int) iter.Seq2[string, error] {
 		{"keyctl", func() error { return raw(unix.SYS_KEYCTL) }},
 		{"typing into a terminal", func() error { return raw(unix.SYS_IOCTL, 0, unix.TIOCSTI) }},
 		{"another VM", func() error { return raw(unix.SYS_IOCTL, uintptr(h.kvm), 0xae01) }}, // KVM_CREATE_VM
+		{"memory slots", func() error { return kvmapi.MapMemory(h.vm, 1, 1<<20, h.memory) }},
+		{"a vCPU's registers", func() error { return kvmapi.SetRegs(h.vcpu, new(gokvm.Regs)) }},
 	}
 	return func(yield func(string, error) bool) {
 		for _, t := range tries {
