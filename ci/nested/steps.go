@@ -40,8 +40,8 @@ type step struct {
 func steps() []step {
 	return []step{
 		{test("kvmapi", "kvmapi", 2*time.Minute), true},
-		{test("vmm", "vmm", 2*time.Minute, "-test.skip", "TestStates|TestIdle"), false},
-		{test("driver", "kvm", 8*time.Minute, "-test.run", "Lean|Life|Remote|Probe"), true},
+		{test("vmm", "vmm", 3*time.Minute), true},
+		{test("driver", "kvm", 8*time.Minute, "-test.run", "Lean|Life|Remote|Probe|Ring3"), true},
 		{test("packaged", "kvm", 8*time.Minute, "-test.run", "Packaged"), false},
 		{test("row", "kvm", 4*time.Minute, "-test.run", "TestInARow", "-boots", "10"), true},
 		{test("packaged-row", "kvm", 6*time.Minute, "-test.run", "TestInARow", "-boots", "10", "-kernel", "packaged"), false},
