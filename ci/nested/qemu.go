@@ -25,6 +25,7 @@ type machine struct {
 	kernel, image string
 	memory        int           // MiB
 	limit         time.Duration // the machine is ended after it
+	silence       time.Duration // and when it has said nothing for so long
 }
 
 // command is a machine with nested virtualization in software. What its kernel or the
@@ -50,8 +51,8 @@ func (m machine) command(ctx context.Context) *exec.Cmd {
 }
 
 // boot runs the machine to its end. What it says goes to r and to log.
-func boot(ctx context.Context, m machine, r *report, log io.Writer) error {
-	ctx, cancel := context.WithTimeout(ctx, m.limit)
+func boot(outer context.Context, m machine, r *report, log io.Writer) error {
+	ctx, cancel := context.WithTimeout(outer, m.limit)
 	defer cancel()
 	cmd := m.command(ctx)
 	stdout, err := cmd.StdoutPipe()
@@ -63,18 +64,24 @@ func boot(ctx context.Context, m machine, r *report, log io.Writer) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting QEMU (ci/setup test installs it): %w", err)
 	}
+	silence := time.AfterFunc(m.silence, cancel)
+	defer silence.Stop()
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
+		silence.Reset(m.silence)
 		line := strings.TrimRight(lines.Text(), "\r")
 		fmt.Fprintln(log, line)
 		r.line(line)
 	}
 	_, _ = io.Copy(io.Discard, stdout) // a line that was too long ends the scan
 	err = cmd.Wait()
-	if ctx.Err() != nil {
-		err = fmt.Errorf("the machine was ended: %w", context.Cause(ctx))
-	} else if err != nil {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled) && outer.Err() == nil:
+		err = fmt.Errorf("%w: it said nothing for %v", errBroken, m.silence)
+	case ctx.Err() != nil:
+		err = fmt.Errorf("the machine was ended: %w", ctx.Err())
+	case err != nil:
 		err = fmt.Errorf("QEMU: %w: %s", err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	return errors.Join(err, r.verdict())
@@ -141,7 +148,7 @@ func (r *report) tests() string {
 	return fmt.Sprintf("(%d tests)%s", passed, text.String())
 }
 
-// errBroken: the machine's own kernel panicked.
+// errBroken: the machine's own kernel panicked, or stood still.
 var errBroken = errors.New("the emulated machine broke down")
 
 func (r *report) verdict() error {
