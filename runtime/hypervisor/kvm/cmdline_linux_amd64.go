@@ -14,7 +14,6 @@ func defaultCmdline() []string {
 		"tsc=reliable", "no_timer_check",
 		"random.trust_cpu=on",
 		"percpu_alloc=page", // else 2 MiB are touched for each CPU, of which it keeps 180 KiB
-		"retain_initrd",     // else its pages are used again first, each by a fault, a copy and another fault
 		"cryptomgr.notests", // a kernel with many ciphers would test each of them
 	}
 }

@@ -6,9 +6,12 @@
 // and says how a vCPU enters it.
 //
 // An ELF file with the PVH note is entered in 32-bit protected mode (Xen
-// docs/misc/pvh.pandoc, "x86/HVM direct boot ABI"); its pages are mapped, not read,
-// so that VMs share them until they write to them. A bzImage is entered in long mode
+// docs/misc/pvh.pandoc, "x86/HVM direct boot ABI"). A bzImage is entered in long mode
 // (Linux Documentation/arch/x86/boot.rst, "64-bit Boot Protocol"); it unpacks itself.
+//
+// Both are copied to huge pages. Mapping the files' own pages would save the copy and
+// let VMs share them; but Linux patches its code all over while it boots, and each page
+// so written would cost three faults: to read it, to copy it, and to map the copy.
 //
 // From github.com/bobuhiro11/gokvm come the layouts of boot_params and of PVH's
 // structures, the reading of the setup header, and descriptors as KVM takes them. Its
@@ -36,8 +39,8 @@ type Config struct {
 	Initrd  *os.File // nil for none
 	Cmdline string
 	RSDP    uint64 // guest address of ACPI's root pointer, 0 for none
-	// Share says that other processes see guest memory by its file, or that somebody
-	// may write to Kernel or Initrd while the VM runs: all is copied, nothing mapped.
+	// Share says that other processes see guest memory, by its file: all of it must be
+	// there, and no huge pages are taken.
 	Share bool
 }
 
@@ -65,7 +68,6 @@ type Start struct {
 	Task     gokvm.Segment // TR
 
 	Copied uint64 // bytes written to guest memory
-	Mapped uint64 // bytes of files laid over guest memory
 }
 
 // Load fills r, which must be as New made it. With an error, r can only be closed.

@@ -105,12 +105,13 @@ func (b *bzImage) choose(im *image, low uint64) error {
 	return nil
 }
 
-// loadBzImage loads a kernel that is entered by the 64-bit boot protocol. Its code is
-// copied: when it unpacks itself it moves and overwrites every page of it, so that
-// mapped pages would be copied in the end, one fault each.
+// loadBzImage loads a kernel that is entered by the 64-bit boot protocol.
 func (l *loader) loadBzImage(kernel *image) (Start, error) {
 	b, err := readBzImage(kernel, l.ram.LowSize())
 	if err != nil {
+		return Start{}, err
+	}
+	if err := l.hugePages(b.load, b.end); err != nil {
 		return Start{}, err
 	}
 	if err := l.read(b.load, kernel, b.off, b.size); err != nil {
@@ -135,6 +136,6 @@ func (l *loader) loadBzImage(kernel *image) (Start, error) {
 	if err := l.writeGDT(&s); err != nil {
 		return Start{}, err
 	}
-	s.Copied, s.Mapped = l.copied, l.mapped
+	s.Copied = l.copied
 	return s, nil
 }

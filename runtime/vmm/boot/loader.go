@@ -20,7 +20,7 @@ type loader struct {
 	cmdline string
 	initrd  *image // nil for none
 
-	copied, mapped uint64 // bytes
+	copied uint64 // bytes
 }
 
 // write copies b to guest memory.
@@ -78,30 +78,15 @@ func (l *loader) readSparse(addr uint64, im *image, off, n uint64) error {
 	return nil
 }
 
-// show makes n bytes of an image at off appear in guest memory, which nobody has
-// written to there: whole pages are mapped where address and offset allow it, and all
-// else is copied.
-func (l *loader) show(addr uint64, im *image, off, n uint64) error {
-	const mask = ram.PageSize - 1
-	begin := (addr + mask) &^ mask // of the whole pages
-	end := (addr + n) &^ mask
-	if !im.holds(off, n) {
-		return im.truncated("%#x bytes at %#x", n, off)
-	}
-	if l.share || addr&mask != off&mask || begin >= end {
+// load copies n bytes of the kernel at off to guest memory.
+func (l *loader) load(addr uint64, im *image, off, n uint64) error {
+	if l.share {
 		return l.readSparse(addr, im, off, n)
 	}
-	if err := l.read(addr, im, off, begin-addr); err != nil {
-		return err
-	}
-	if err := l.ram.Overlay(begin, im.file, int64(off+begin-addr), end-begin); err != nil {
-		return fmt.Errorf("mapping the %s: %w", im.what, err)
-	}
-	l.mapped += end - begin
-	return l.read(end, im, off+end-addr, addr+n-end)
+	return l.read(addr, im, off, n) // to huge pages, where zeros cost nothing more
 }
 
-// placeInitrd shows the initrd as high as it fits below top, in whole pages of its own
+// placeInitrd puts the initrd as high as it fits below top, in whole pages of its own
 // and above the kernel, which ends at floor. It returns its address, 0 without one.
 func (l *loader) placeInitrd(floor, top uint64) (uint64, error) {
 	if l.initrd == nil {
@@ -115,7 +100,7 @@ func (l *loader) placeInitrd(floor, top uint64) (uint64, error) {
 	if addr < floor {
 		return 0, l.noRoom(floor, top)
 	}
-	return addr, l.show(addr, l.initrd, 0, l.initrd.size)
+	return addr, l.read(addr, l.initrd, 0, l.initrd.size)
 }
 
 func (l *loader) noRoom(floor, top uint64) error {

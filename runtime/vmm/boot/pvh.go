@@ -20,12 +20,16 @@ func (l *loader) loadELF(kernel *image) (Start, error) {
 	if err != nil {
 		return Start{}, err
 	}
+	end := segs[len(segs)-1].end()
+	if err := l.hugePages(segs[0].addr, end); err != nil {
+		return Start{}, err
+	}
 	for _, s := range segs {
-		if err := l.show(s.addr, kernel, s.off, s.fileSize); err != nil {
+		if err := l.load(s.addr, kernel, s.off, s.fileSize); err != nil {
 			return Start{}, err
 		}
 	}
-	initrd, err := l.placeInitrd(segs[len(segs)-1].end(), ram.HoleStart)
+	initrd, err := l.placeInitrd(end, ram.HoleStart)
 	if err != nil {
 		return Start{}, err
 	}
@@ -39,7 +43,7 @@ func (l *loader) loadELF(kernel *image) (Start, error) {
 	if err := l.writeGDT(&s); err != nil {
 		return Start{}, err
 	}
-	s.Copied, s.Mapped = l.copied, l.mapped
+	s.Copied = l.copied
 	return s, nil
 }
 

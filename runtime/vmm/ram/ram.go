@@ -8,9 +8,8 @@
 // A PC's devices live below 4 GiB, so guest memory has a hole there: what does not
 // fit below HoleStart begins at HighStart. In the file there is no hole.
 //
-// Pages of another file, a kernel's, can be laid over guest memory by Overlay. They
-// are the host's page cache until the guest writes to them, and so are shared by all
-// VMs that boot the same kernel. Other processes that map File do not see them.
+// Parts of it can be huge pages of this process alone (HugePages), since few hosts let
+// a memfd have any. Other processes that map File do not see them.
 package ram
 
 import (
@@ -26,10 +25,11 @@ import (
 
 // Guest addresses and sizes, in bytes.
 const (
-	PageSize  = 1 << 12
-	HoleStart = 0xc000_0000 // low memory ends here at the latest
-	HighStart = 1 << 32     // the rest begins here
-	maxSize   = 1 << 46     // with 4-level paging a process has no room for more
+	PageSize     = 1 << 12
+	HugePageSize = 2 << 20
+	HoleStart    = 0xc000_0000 // low memory ends here at the latest
+	HighStart    = 1 << 32     // the rest begins here
+	maxSize      = 1 << 46     // with 4-level paging a process has no room for more
 	// hugeFrom is the size from which guest memory asks for huge pages. A large VM
 	// gains from them: fewer faults, shorter page walks. A small one would pay: its
 	// boot touches single pages all over, and each would take 2 MiB of the host.
@@ -50,10 +50,9 @@ type RAM struct {
 	regions []Region
 	memory  *guestmem.Memory
 
-	mu       sync.Mutex
-	closed   bool
-	overlaid []span // what shows pages of other files, by rising address, disjoint
-	private  bool   // an overlay was made
+	mu      sync.Mutex
+	closed  bool
+	private []span // what is not File's, by rising address, disjoint
 }
 
 // New makes guest memory of size bytes, rounded up to whole pages. All of it reads
@@ -68,10 +67,10 @@ func New(size uint64) (*RAM, error) {
 	if err != nil {
 		return nil, err
 	}
-	mapping, err := guestmem.MapFile(int(file.Fd()), 0, size)
+	mapping, err := mapAligned(int(file.Fd()), size)
 	if err != nil {
 		file.Close()
-		return nil, err
+		return nil, fmt.Errorf("mapping guest memory: mmap: %w", err)
 	}
 	r := &RAM{file: file, mapping: mapping}
 	if size >= hugeFrom {
@@ -111,17 +110,19 @@ func (r *RAM) Size() uint64 { return uint64(len(r.mapping)) }
 // LowSize is how many bytes of it lie below the hole, from address 0.
 func (r *RAM) LowSize() uint64 { return uint64(len(r.regions[0].Mem)) }
 
-// Private says whether an overlay was made, so that part of guest memory is not,
-// or was not always, in File.
-func (r *RAM) Private() bool {
+// Private returns how many bytes of guest memory are not in File.
+func (r *RAM) Private() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.private
+	var n uint64
+	for _, s := range r.private {
+		n += s.end - s.start
+	}
+	return n
 }
 
 // Resident returns how many bytes of File exist, in memory or swap. A page exists
-// from the first access on, and until it is discarded. What the guest wrote to
-// overlaid pages is not counted.
+// from the first access on, and until it is discarded. Private memory is not counted.
 func (r *RAM) Resident() (uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

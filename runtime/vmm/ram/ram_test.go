@@ -64,7 +64,7 @@ func TestLayout(t *testing.T) {
 				require.Len(t, got.Mem, len(want[i].Mem))
 			}
 			require.Zero(t, resident(t, r), "touched by New")
-			require.False(t, r.Private())
+			require.Zero(t, r.Private())
 
 			// The last byte of each region is where the file has it, and nowhere else.
 			for i, g := range r.Regions() {
@@ -93,21 +93,24 @@ func TestSizeRefused(t *testing.T) {
 }
 
 func TestClosed(t *testing.T) {
-	r, err := New(PageSize)
+	r, err := New(HugePageSize)
 	require.NoError(t, err)
 	require.NoError(t, r.Close())
 	require.NoError(t, r.Close())
 	require.ErrorIs(t, r.Discard(0, PageSize), os.ErrClosed)
-	require.ErrorIs(t, r.Overlay(0, pattern(t, 1), 0, PageSize), os.ErrClosed)
+	require.ErrorIs(t, r.HugePages(0, HugePageSize), os.ErrClosed)
 	_, err = r.Resident()
 	require.ErrorIs(t, err, os.ErrClosed)
 }
 
 // TestManyCallers: a balloon discards while others ask, each its own pages.
 func TestManyCallers(t *testing.T) {
-	const pages, callers = 64, 4
-	r := newRAM(t, pages*PageSize)
-	require.NoError(t, r.Overlay(0, pattern(t, pages), 0, pages*PageSize))
+	const pages, callers = HugePageSize / PageSize, 4
+	r := newRAM(t, HugePageSize)
+	require.NoError(t, r.HugePages(0, HugePageSize))
+	for page := range pages {
+		r.Regions()[0].Mem[page*PageSize] = 2
+	}
 	var wg sync.WaitGroup
 	for c := range uint64(callers) {
 		wg.Go(func() {
@@ -128,15 +131,15 @@ func TestManyCallers(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	require.Empty(t, r.overlaid)
+	require.Zero(t, r.Private())
 	require.EqualValues(t, pages*PageSize, resident(t, r))
 }
 
 // TestHugePages: a large VM's memory asks for huge pages, all of it, and a smaller
 // one's does not.
 func TestHugePages(t *testing.T) {
-	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
-		t.Skipf("needs a kernel with transparent huge pages: %v", err)
+	if !hugePagesHere() {
+		t.Skip("needs a kernel with transparent huge pages")
 	}
 	tests := []struct {
 		name string
@@ -159,13 +162,20 @@ func TestHugePages(t *testing.T) {
 	}
 }
 
+func hugePagesHere() bool {
+	_, err := os.Stat("/sys/kernel/mm/transparent_hugepage")
+	return err == nil
+}
+
+func addressOf(p *byte) uintptr { return reflect.ValueOf(p).Pointer() }
+
 // mappingOf returns the size in bytes and the flags (proc(5), VmFlags of smaps) of the
 // mapping that starts at an address.
 func mappingOf(t *testing.T, start *byte) (size uint64, flags []string) {
 	t.Helper()
 	maps, err := os.ReadFile("/proc/self/smaps")
 	require.NoError(t, err)
-	head := fmt.Sprintf("%08x-", reflect.ValueOf(start).Pointer())
+	head := fmt.Sprintf("%08x-", addressOf(start))
 	found := false
 	for line := range strings.Lines(string(maps)) {
 		fields := strings.Fields(line)

@@ -4,7 +4,7 @@
 
 package ram
 
-// maxSpans bounds the pieces of overlays. A guest can cut them by discarding single
+// maxSpans bounds the pieces of private memory. A guest can cut them by discarding single
 // pages, and each cut costs the process a mapping, of which it may have 65,530
 // (vm.max_map_count) for everything.
 const maxSpans = 256
