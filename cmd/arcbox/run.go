@@ -61,7 +61,7 @@ command could not be executed, 127 if it was not found.`,
 	fl.StringVarP(&f.user, "user", "u", "", "user in the container (name or uid, :group or :gid)")
 	fl.StringVar(&f.cpus, "cpus", "", "number of CPUs (default 1)")
 	fl.StringVarP(&f.memory, "memory", "m", "", "memory, with a unit of b, k, m or g (default 256m)")
-	fl.StringVar(&f.driver, "driver", "", "how to run the VM: uml (default: what works here)")
+	fl.StringVar(&f.driver, "driver", "", "how to run the VM: kvm or uml (default: what works here)")
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "replace the image's entry point")
 	fl.StringVarP(&f.hostname, "hostname", "h", "", "host name in the container")
 	fl.BoolVar(&f.readOnly, "read-only", false, "make the container's root file system read-only")
