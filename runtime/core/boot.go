@@ -61,15 +61,7 @@ type BootConfig struct {
 
 // Boot boots a VM and returns once its agent has answered. The caller closes the VM.
 func (r *Runtime) Boot(ctx context.Context, cfg BootConfig) (*VM, error) {
-	if cfg.Requested == 0 {
-		cfg.Requested = events.Now()
-	}
-	if cfg.CPUs == 0 {
-		cfg.CPUs = DefaultCPUs
-	}
-	if cfg.Memory == 0 {
-		cfg.Memory = DefaultMemory
-	}
+	withDefaults(&cfg.CPUs, &cfg.Memory, &cfg.Requested)
 	driver, err := r.driver(ctx, cfg.Driver)
 	if err != nil {
 		return nil, err
@@ -88,6 +80,20 @@ func (r *Runtime) Boot(ctx context.Context, cfg BootConfig) (*VM, error) {
 		return nil, err
 	}
 	return vm, nil
+}
+
+// withDefaults sets what is zero of a sandbox's CPUs, bytes of memory, and the time at
+// which it was asked for.
+func withDefaults(cpus *int, memory *uint64, requested *time.Duration) {
+	if *cpus == 0 {
+		*cpus = DefaultCPUs
+	}
+	if *memory == 0 {
+		*memory = DefaultMemory
+	}
+	if *requested == 0 {
+		*requested = events.Now()
+	}
 }
 
 // guest finds the kernel and makes the initramfs for it, or takes the one that was made.

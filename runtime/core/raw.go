@@ -37,15 +37,7 @@ type RawConfig struct {
 // BootRaw starts a VM and returns once its vCPUs run. The VM has no Agent. The caller
 // closes it.
 func (r *Runtime) BootRaw(ctx context.Context, cfg RawConfig) (*VM, error) {
-	if cfg.Requested == 0 {
-		cfg.Requested = events.Now()
-	}
-	if cfg.CPUs == 0 {
-		cfg.CPUs = DefaultCPUs
-	}
-	if cfg.Memory == 0 {
-		cfg.Memory = DefaultMemory
-	}
+	withDefaults(&cfg.CPUs, &cfg.Memory, &cfg.Requested)
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}

@@ -100,11 +100,7 @@ const (
 // make makes the parts in their order: vCPUs come after what their VM has.
 func (v *VM) make() (err error) {
 	if v.fd, err = kvmapi.CreateVM(v.cfg.Device); err != nil {
-		if errors.Is(err, unix.EBUSY) {
-			return errdefs.New(errdefs.ErrUnavailable, "stop the other hypervisor (VirtualBox, VMware) first",
-				"another hypervisor holds the CPU's virtualization: creating a VM: %w", err)
-		}
-		return fmt.Errorf("creating a VM: %w", err)
+		return err
 	}
 	if most, err := kvmapi.CheckExtension(v.fd, gokvm.CapMAXVCPUS); err == nil && most > 0 && v.cfg.CPUs > most {
 		return errdefs.New(errdefs.ErrInvalid, fmt.Sprintf("give it at most %d", most),

@@ -18,6 +18,7 @@ import (
 	"arcbox.dev/runtime/hypervisor"
 	"arcbox.dev/runtime/hypervisor/console"
 	"arcbox.dev/runtime/hypervisor/host"
+	"arcbox.dev/runtime/hypervisor/life"
 	"arcbox.dev/runtime/vmm"
 	"arcbox.dev/runtime/vmm/acpi"
 	"arcbox.dev/runtime/vmm/boot"
@@ -54,7 +55,7 @@ func (h *Hypervisor) Create(ctx context.Context, cfg hypervisor.Config) (hypervi
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	m := &machine{cfg: cfg, log: log.With("vm", cfg.ID), console: console.New(), done: make(chan struct{})}
+	m := &machine{Vsock: life.Vsock{Life: life.New()}, cfg: cfg, log: log.With("vm", cfg.ID), console: console.New()}
 	if err := m.prepare(ctx, h); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

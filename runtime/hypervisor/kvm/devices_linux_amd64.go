@@ -12,20 +12,16 @@ import (
 	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/runtime/errdefs"
 	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/disk"
+	"arcbox.dev/runtime/hypervisor/life"
 	"arcbox.dev/runtime/virtio"
 	"arcbox.dev/runtime/virtio/balloon"
-	"arcbox.dev/runtime/virtio/blk"
 	"arcbox.dev/runtime/virtio/console"
 	"arcbox.dev/runtime/virtio/mmio"
 	"arcbox.dev/runtime/virtio/rng"
 	"arcbox.dev/runtime/virtio/vhostuser"
-	"arcbox.dev/runtime/virtio/vsock"
 	"arcbox.dev/runtime/vmm/bus"
 )
-
-// guestCID is the guest's vsock address. Each VM has a vsock device of its own, so
-// all of them may have the same; 0 to 2 are reserved (vsock(7)).
-const guestCID = 3
 
 // Where the devices' registers are: below 4 GiB, behind all memory that is there,
 // two pages a device.
@@ -54,11 +50,10 @@ type slot struct {
 // it names them by order.
 func (m *machine) addDevices(ctx context.Context, b *bus.Bus, dial dialer) error {
 	for i, d := range m.cfg.Disks {
-		disk, err := openDisk(d)
+		device, err := disk.New(d)
 		if err != nil {
-			return fmt.Errorf("opening disk %s: %w", d.ID, err)
+			return err
 		}
-		device := blk.New(disk, blk.Options{Serial: d.ID, Queues: 1, ReadOnly: d.ReadOnly || len(d.Partitions) > 0})
 		if err := m.attach(b, fmt.Sprintf("blk%d", i), device); err != nil {
 			return err
 		}
@@ -73,8 +68,8 @@ func (m *machine) addDevices(ctx context.Context, b *bus.Bus, dial dialer) error
 		}
 	}
 	if m.cfg.Vsock {
-		m.vsock = vsock.New(guestCID, vsock.Options{})
-		if err := m.attach(b, "vsock", m.vsock); err != nil {
+		m.Vsock = life.NewVsock(m.Life)
+		if err := m.attach(b, "vsock", m.Vsock.Device); err != nil {
 			return err
 		}
 	}
@@ -87,13 +82,6 @@ func (m *machine) addDevices(ctx context.Context, b *bus.Bus, dial dialer) error
 		return err
 	}
 	return m.attach(b, "rng", rng.New())
-}
-
-func openDisk(d hypervisor.Disk) (blk.Disk, error) {
-	if len(d.Partitions) > 0 {
-		return blk.OpenPartitions(d.Partitions)
-	}
-	return blk.OpenFile(d.Path, d.ReadOnly)
 }
 
 // kinds are the devices that another process may serve.

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 
 	gokvm "github.com/bobuhiro11/gokvm/kvm"
+
+	"arcbox.dev/runtime/vmm/kvmapi"
 )
 
 // The trial's guest is one loop in ring 0 of 64-bit mode, where a kernel spends
@@ -47,18 +49,6 @@ func loadGuest(memory []byte) {
 	copy(memory[codeAddr:], spin[:])
 }
 
-// Bits of control registers (Intel SDM vol. 3 §2.5, and §2.2.1 for EFER).
-const (
-	cr0Protected    = 1 << 0
-	cr0Extension    = 1 << 4
-	cr0NumericError = 1 << 5
-	cr0WriteProtect = 1 << 16
-	cr0Paging       = 1 << 31
-	cr4PAE          = 1 << 5
-	eferLongEnable  = 1 << 8
-	eferLongActive  = 1 << 10
-)
-
 // Segment types (Intel SDM vol. 3 §3.4.5.1 and §3.5).
 const (
 	typeData = 3  // read, write, accessed
@@ -68,11 +58,7 @@ const (
 
 // enterLongMode changes a vCPU's registers from reset to 64-bit mode, ring 0.
 func enterLongMode(s *gokvm.Sregs) {
-	s.CR0 = cr0Protected | cr0Extension | cr0NumericError | cr0WriteProtect | cr0Paging
-	s.CR3 = pml4Addr
-	s.CR4 = cr4PAE
-	s.EFER = eferLongEnable | eferLongActive
-
+	kvmapi.LongMode(s, pml4Addr)
 	const limit = 1<<32 - 1
 	data := gokvm.Segment{Limit: limit, Selector: 2 << 3, Typ: typeData, Present: 1, S: 1, DB: 1, G: 1}
 	s.DS, s.ES, s.FS, s.GS, s.SS = data, data, data, data, data

@@ -38,7 +38,7 @@ func (in *input) Write(p []byte) (int, error) {
 		case <-room:
 		case <-in.closed:
 			return written, os.ErrClosed
-		case <-in.m.done:
+		case <-in.m.Done():
 			return written, io.ErrClosedPipe
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"arcbox.dev/runtime/hypervisor/console"
+	"arcbox.dev/runtime/hypervisor/life"
 	"arcbox.dev/runtime/virtio"
 	"arcbox.dev/runtime/vmm"
 	"arcbox.dev/runtime/vmm/asmtest"
@@ -60,7 +61,7 @@ func newRing3Guest(t *testing.T) *ring3Guest {
 	}
 	t.Cleanup(func() { require.NoError(t, unix.Close(device)) })
 	g := &ring3Guest{
-		machine: &machine{log: slog.New(slog.DiscardHandler), console: console.New()},
+		machine: &machine{Vsock: life.Vsock{Life: life.New()}, log: slog.New(slog.DiscardHandler), console: console.New()},
 		t:       t, bus: bus.New(), reports: make(reporter, 1),
 	}
 	t.Cleanup(func() { require.NoError(t, g.Close()) })

@@ -8,6 +8,7 @@ import (
 	"arcbox.dev/runtime/errdefs"
 	"arcbox.dev/runtime/events"
 	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/life"
 )
 
 // Stats reads marks, the process, device counters and the vCPUs' exits.
@@ -31,8 +32,8 @@ func (m *machine) Stats(context.Context) (hypervisor.Stats, error) {
 
 // SetMemoryTarget has the balloon take what the guest has beyond so many bytes.
 func (m *machine) SetMemoryTarget(_ context.Context, bytes uint64) error {
-	if !m.running() {
-		return errNotRunning
+	if !m.Running() {
+		return life.ErrNotRunning
 	}
 	if bytes < MinMemory {
 		return errdefs.New(errdefs.ErrInvalid, "leave it more", "%d MiB of memory is too small for a guest, which needs %d", bytes>>20, MinMemory>>20)

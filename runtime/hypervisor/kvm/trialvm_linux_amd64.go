@@ -35,12 +35,8 @@ func newTrialVM(device int) (*trialVM, error) {
 
 // make makes the parts in their order: a vCPU comes after what its VM has.
 func (m *trialVM) make(device int) (err error) {
-	if m.vm, err = ioctlFD(func() (uintptr, error) { return gokvm.CreateVM(uintptr(device)) }); err != nil {
-		if errors.Is(err, unix.EBUSY) {
-			return errdefs.New(errdefs.ErrUnavailable, "stop the other hypervisor (VirtualBox, VMware) first",
-				"another hypervisor holds the CPU's virtualization: creating a VM: %w", err)
-		}
-		return fmt.Errorf("creating a VM: %w", err)
+	if m.vm, err = kvmapi.CreateVM(device); err != nil {
+		return err
 	}
 	// Intel CPUs without "unrestricted guest" need three pages of the guest's
 	// address space to themselves; this is where others have them, too.
@@ -57,7 +53,7 @@ func (m *trialVM) make(device int) (err error) {
 	if err := kvmapi.MapMemory(m.vm, 0, 0, m.memory); err != nil {
 		return fmt.Errorf("giving the VM its memory: %w", err)
 	}
-	if m.vcpu, err = ioctlFD(func() (uintptr, error) { return gokvm.CreateVCPU(uintptr(m.vm), 0) }); err != nil {
+	if m.vcpu, err = kvmapi.CreateVCPU(m.vm, 0); err != nil {
 		return fmt.Errorf("creating a vCPU: %w", err)
 	}
 	if m.page, err = kvmapi.MapRunPage(device, m.vcpu); err != nil {
@@ -72,14 +68,6 @@ func (m *trialVM) make(device int) (err error) {
 		return fmt.Errorf("setting the vCPU to 64-bit mode: %w", err)
 	}
 	return nil
-}
-
-// ioctlFD makes an ioctl that returns a descriptor; a failed one gives -1.
-func ioctlFD(call func() (uintptr, error)) (int, error) {
-	return uninterrupted(func() (int, error) {
-		fd, err := call()
-		return int(fd), err
-	})
 }
 
 // close frees what has been made. The VM ends when the last of page, vCPU and VM

@@ -76,7 +76,7 @@ func (m *machine) balance(main, cpu int) {
 	var last sample
 	for {
 		select {
-		case <-m.done:
+		case <-m.Done():
 			return
 		case <-tick.C:
 		}

@@ -11,18 +11,12 @@ import (
 	"path/filepath"
 	"sync"
 
-	"arcbox.dev/runtime/errdefs"
-	"arcbox.dev/runtime/hypervisor"
+	"arcbox.dev/runtime/hypervisor/disk"
 	"arcbox.dev/runtime/hypervisor/host"
+	"arcbox.dev/runtime/hypervisor/life"
 	"arcbox.dev/runtime/virtio"
-	"arcbox.dev/runtime/virtio/blk"
 	"arcbox.dev/runtime/virtio/vhostuser"
-	"arcbox.dev/runtime/virtio/vsock"
 )
-
-// guestCID is the guest's vsock address. Each VM has a vsock device of its own, so
-// all of them may have the same; 0 to 2 are reserved (vsock(7)).
-const guestCID = 3
 
 // served is a device behind its vhost-user socket.
 type served struct {
@@ -51,30 +45,19 @@ func (m *machine) prepare() error {
 		return fmt.Errorf("making the console's input: %w", err)
 	}
 	for i, d := range m.cfg.Disks {
-		disk, err := openDisk(d)
+		device, err := disk.New(d)
 		if err != nil {
-			return fmt.Errorf("opening disk %s: %w", d.ID, err)
+			return err
 		}
-		if err := m.serve(fmt.Sprintf("blk%d", i), blk.New(disk, blk.Options{Serial: d.ID, Queues: 1, ReadOnly: d.ReadOnly || len(d.Partitions) > 0})); err != nil {
+		if err := m.serve(fmt.Sprintf("blk%d", i), device); err != nil {
 			return err
 		}
 	}
 	if m.cfg.Vsock {
-		m.vsock = vsock.New(guestCID, vsock.Options{})
-		return m.serve("vsock", m.vsock)
+		m.Vsock = life.NewVsock(m.Life)
+		return m.serve("vsock", m.Vsock.Device)
 	}
 	return nil
-}
-
-func openDisk(d hypervisor.Disk) (blk.Disk, error) {
-	switch {
-	case (d.Path == "") == (len(d.Partitions) == 0):
-		return nil, errdefs.New(errdefs.ErrInvalid, "", "a disk has either a path or partitions")
-	case len(d.Partitions) > 0:
-		return blk.OpenPartitions(d.Partitions)
-	default:
-		return blk.OpenFile(d.Path, d.ReadOnly)
-	}
 }
 
 func (m *machine) serve(name string, dev virtio.Device) error {

@@ -5,6 +5,7 @@
 package uml
 
 import (
+	"arcbox.dev/runtime/hypervisor/life"
 	"context"
 	"fmt"
 	"os"
@@ -48,8 +49,8 @@ func (m *machine) Pause(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("pausing: %d processes still run: %w", running, context.Cause(ctx))
-		case <-m.done:
-			return errNotRunning
+		case <-m.Done():
+			return life.ErrNotRunning
 		case <-time.After(time.Millisecond):
 		}
 	}
@@ -66,13 +67,8 @@ func (m *machine) Resume(context.Context) error {
 }
 
 func (m *machine) signalLocked(sig unix.Signal) error {
-	select {
-	case <-m.done:
-		return errNotRunning
-	default:
-	}
-	if m.proc == nil {
-		return errNotRunning
+	if !m.Running() {
+		return life.ErrNotRunning
 	}
 	return m.proc.cmd.Process.Signal(sig)
 }

@@ -5,6 +5,7 @@
 package uml
 
 import (
+	"arcbox.dev/runtime/hypervisor/life"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -28,7 +29,7 @@ func (m *machine) pressPower() error {
 	proc := m.proc
 	m.mu.Unlock()
 	if proc == nil {
-		return errNotRunning
+		return life.ErrNotRunning
 	}
 	socket := filepath.Join(fmt.Sprintf("/proc/%d/root", proc.cmd.Process.Pid), umlDir, m.cfg.ID, "mconsole")
 	if proc.conf == ConfineLandlock {

@@ -17,12 +17,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"regexp"
 	"runtime"
 
 	"arcbox.dev/runtime/errdefs"
 	"arcbox.dev/runtime/hypervisor"
 	"arcbox.dev/runtime/hypervisor/console"
+	"arcbox.dev/runtime/hypervisor/host"
+	"arcbox.dev/runtime/hypervisor/life"
 )
 
 // MinMemory is the smallest guest that boots with the packaged kernel, in bytes.
@@ -74,24 +75,17 @@ func (h *Hypervisor) Probe(ctx context.Context) hypervisor.Report {
 	return r
 }
 
-var validID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
-
 // Create checks cfg and prepares devices and sockets.
 func (h *Hypervisor) Create(ctx context.Context, cfg hypervisor.Config) (hypervisor.VirtualMachine, error) {
+	free, _ := host.AvailableMemory() // 0 where that is not known
+	if err := cfg.Check(MinMemory, free); err != nil {
+		return nil, err
+	}
 	switch {
-	case !validID.MatchString(cfg.ID):
-		return nil, errdefs.New(errdefs.ErrInvalid, "use up to 32 of a-z, 0-9 and -", "VM id %q is not valid", cfg.ID)
-	case cfg.CPUs < 1:
-		return nil, errdefs.New(errdefs.ErrInvalid, "give it at least 1", "a VM with %d CPUs cannot run", cfg.CPUs)
 	case cfg.CPUs > 1:
 		return nil, errdefs.New(errdefs.ErrNotSupported, "use --cpus 1, or a host with KVM", "the uml driver runs one CPU, not %d", cfg.CPUs)
 	case len(cfg.Remotes) > 0:
 		return nil, errdefs.New(errdefs.ErrNotSupported, "use the kvm driver", "the uml driver locks its kernel in with devices of its own, so %s cannot be a device of it", cfg.Remotes[0].Socket)
-	case cfg.Memory < MinMemory:
-		return nil, errdefs.New(errdefs.ErrInvalid, fmt.Sprintf("give it at least %d MiB", MinMemory>>20), "%d MiB of memory is too small for a guest", cfg.Memory>>20)
-	}
-	if free, err := availableMemory(); err == nil && cfg.Memory > free {
-		return nil, errdefs.New(errdefs.ErrExhausted, "ask for less with --memory", "the guest's %d MiB of memory do not fit into the %d MiB that the host has left", cfg.Memory>>20, free>>20)
 	}
 	if _, err := os.Stat(cfg.Kernel); err != nil {
 		return nil, errdefs.New(errdefs.ErrNotFound, "install a kernel with ci/setup or build one with make kernel", "opening the kernel: %w", err)
@@ -100,7 +94,7 @@ func (h *Hypervisor) Create(ctx context.Context, cfg hypervisor.Config) (hypervi
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	vm := &machine{cfg: cfg, jail: h.Jail, log: log.With("vm", cfg.ID), console: console.New(), cpu: pickCPU(), done: make(chan struct{})}
+	vm := &machine{Vsock: life.Vsock{Life: life.New()}, cfg: cfg, jail: h.Jail, log: log.With("vm", cfg.ID), console: console.New(), cpu: pickCPU()}
 	if err := vm.prepare(); err != nil {
 		vm.Close()
 		return nil, err

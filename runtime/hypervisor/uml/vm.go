@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,40 +20,35 @@ import (
 	"arcbox.dev/runtime/hypervisor"
 	"arcbox.dev/runtime/hypervisor/console"
 	"arcbox.dev/runtime/hypervisor/host"
-	"arcbox.dev/runtime/virtio/vsock"
+	"arcbox.dev/runtime/hypervisor/life"
 	"golang.org/x/sys/unix"
 )
 
 // machine is one VM of the uml driver.
 type machine struct {
-	cfg     hypervisor.Config
-	jail    Confinement
-	log     *slog.Logger
-	console *console.Console
-	devices []*served
-	vsock   *vsock.Device // nil without one
-	cpu     int           // of the host, where the guest begins; -1 for any
-	done    chan struct{} // closed when the kernel process is gone and exit is set
-	input   *os.File      // the writing end of the guest's console input
+	life.Vsock // its Life ends when the kernel process is gone
+	cfg        hypervisor.Config
+	jail       Confinement
+	log        *slog.Logger
+	console    *console.Console
+	devices    []*served
+	cpu        int      // of the host, where the guest begins; -1 for any
+	input      *os.File // the writing end of the guest's console input
 
 	mu      sync.Mutex
 	typed   *os.File // the reading end, the kernel's; nil once it has it
 	proc    *jailed  // nil before Start
-	killed  bool
 	closed  bool
 	tempDir string // ConfineLandlock: the memory file's folder
-	exit    hypervisor.Exit
 	marks   []events.Mark
 }
-
-var errNotRunning = errdefs.New(errdefs.ErrUnavailable, "", "the VM is not running")
 
 // Start starts the kernel process.
 func (m *machine) Start(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.proc != nil || m.closed {
-		return errdefs.New(errdefs.ErrInvalid, "create another one", "a VM starts once")
+		return life.ErrStarted
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -79,6 +73,7 @@ func (m *machine) Start(ctx context.Context) error {
 	m.typed.Close() // so that a write fails once the kernel is gone
 	m.typed = nil
 	m.proc = proc
+	m.Begin()
 	m.marks = append(m.marks, events.Mark{Name: events.VMMUp, At: events.Now()})
 	go m.reap(r, log)
 	go m.balance(proc.cmd.Process.Pid, m.cpu)
@@ -107,117 +102,27 @@ func (m *machine) reap(output, log *os.File) {
 		d.close()
 	}
 	m.mu.Lock()
-	m.exit = classify(m.console.Tail(), m.proc.cmd.ProcessState, m.killed)
 	m.marks = append(m.marks, events.Mark{Name: events.Stop, At: events.Now()})
 	m.mu.Unlock()
-	close(m.done)
+	m.End(classify(m.console.Tail(), m.proc.cmd.ProcessState, m.Killed()))
 }
 
 // Stop presses the power button, and kills once ctx has ended.
 func (m *machine) Stop(ctx context.Context) error {
-	if !m.running() {
+	if !m.Running() {
 		return nil
 	}
 	if err := m.Resume(ctx); err != nil {
 		return m.Kill()
 	}
-	// A guest that is just starting does not hear the first press.
-	again := time.NewTicker(pressInterval)
-	defer again.Stop()
-	for {
-		if err := m.pressPower(); err != nil {
-			m.log.Debug("pressing the power button", "err", err)
-		}
-		select {
-		case <-m.done:
-			return nil
-		case <-ctx.Done():
-			return m.Kill()
-		case <-again.C:
-		}
+	if !m.Press(ctx, m.log, m.pressPower) {
+		return m.Kill()
 	}
-}
-
-// pressInterval is the time between two presses of the power button.
-const pressInterval = 200 * time.Millisecond
-
-// Kill ends the kernel process and waits until it is gone.
-func (m *machine) Kill() error {
-	m.mu.Lock()
-	proc := m.proc
-	select {
-	case <-m.done:
-	default:
-		m.killed = true
-	}
-	m.mu.Unlock()
-	if proc == nil {
-		return nil
-	}
-	proc.kill()
-	<-m.done
 	return nil
 }
 
-// Wait waits for the kernel process to be gone.
-func (m *machine) Wait(ctx context.Context) (hypervisor.Exit, error) {
-	select {
-	case <-m.done:
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return m.exit, nil
-	case <-ctx.Done():
-		return hypervisor.Exit{}, context.Cause(ctx)
-	}
-}
-
-func (m *machine) running() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	select {
-	case <-m.done:
-		return false
-	default:
-		return m.proc != nil
-	}
-}
-
-var errNoVsock = errdefs.New(errdefs.ErrNotSupported, "create it with a vsock device", "the VM has no vsock device")
-
-// Dial connects to a port of the guest.
-func (m *machine) Dial(ctx context.Context, port uint32) (net.Conn, error) {
-	if m.vsock == nil {
-		return nil, errNoVsock
-	}
-	if !m.running() {
-		return nil, errNotRunning
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-m.done:
-			cancel(errNotRunning)
-		case <-ctx.Done():
-		}
-	}()
-	conn, err := m.vsock.Dial(ctx, port)
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return nil, fmt.Errorf("connecting to the guest's port %d: %w", port, err)
-	}
-	return conn, nil
-}
-
-// Listen accepts connections of the guest.
-func (m *machine) Listen(port uint32) (net.Listener, error) {
-	if m.vsock == nil {
-		return nil, errNoVsock
-	}
-	return m.vsock.Listen(port)
-}
+// Kill ends the kernel process and waits until it is gone.
+func (m *machine) Kill() error { return m.KillBy(func() { m.proc.kill() }) }
 
 // Console follows the guest's console.
 func (m *machine) Console() (io.ReadCloser, error) { return m.console.Reader(), nil }

@@ -5,8 +5,13 @@
 package kvmapi
 
 import (
+	"errors"
+	"fmt"
+
 	gokvm "github.com/bobuhiro11/gokvm/kvm"
 	"golang.org/x/sys/unix"
+
+	"arcbox.dev/runtime/errdefs"
 )
 
 const (
@@ -21,8 +26,14 @@ const (
 func CreateVM(device int) (int, error) {
 	for {
 		fd, err := descriptor(gokvm.CreateVM(uintptr(device)))
-		if err != unix.EINTR {
-			return fd, err
+		switch {
+		case err == nil:
+			return fd, nil
+		case errors.Is(err, unix.EBUSY):
+			return -1, errdefs.New(errdefs.ErrUnavailable, "stop the other hypervisor (VirtualBox, VMware) first",
+				"another hypervisor holds the CPU's virtualization: creating a VM: %w", err)
+		case !errors.Is(err, unix.EINTR):
+			return -1, fmt.Errorf("creating a VM: %w", err)
 		}
 	}
 }
