@@ -5,8 +5,7 @@ package virtio
 // RingFeatures is implemented by devices whose queues this process does not serve,
 // so that what a queue can do is not for the transport alone to say.
 type RingFeatures interface {
-	// RingFeatures returns those of FeatureIndirectDesc, FeatureEventIdx and
-	// FeatureVersion1 that the device's queues have. The transport offers no other
-	// ones of the three.
+	// RingFeatures returns those of QueueFeatures that the device's queues have. The
+	// transport offers no other ones of them.
 	RingFeatures() uint64
 }

@@ -28,6 +28,15 @@ const (
 	FeatureVersion1     uint64 = 1 << 32
 )
 
+// Feature bits by whose they are (virtio 1.2 §2.2).
+const (
+	// DeviceFeatures are the bits that are a device's own: 0 to 23, and from 50 on. The
+	// rest concerns queues and the transport.
+	DeviceFeatures uint64 = 1<<24 - 1 | ^uint64(1<<50-1)
+	// QueueFeatures are what virtqueues of this process can do, whatever the device.
+	QueueFeatures = FeatureIndirectDesc | FeatureEventIdx | FeatureVersion1
+)
+
 // Device is one virtio device. The transport calls its methods one at a time, but
 // config accesses may come while queues run.
 type Device interface {

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
@@ -17,41 +16,31 @@ import (
 // TestMemoryTakenAway: the guest's memory goes while its balloon is used. The queue
 // is broken, and nobody waits for it.
 func TestMemoryTakenAway(t *testing.T) {
-	const size = 1 << 20
-	setUp := func(t *testing.T) (fd int, m *guestmem.Memory, ring *virtiotest.Ring, b virtqtest.Buffer) {
-		fd, err := unix.MemfdCreate("guest", unix.MFD_CLOEXEC)
+	setUp := func(t *testing.T) (a *virtqtest.Arena, ring *virtiotest.Ring, takeAway func() error) {
+		a, takeAway = virtiotest.FileMemory(t, 1<<20)
+		ring, err := virtiotest.NewRing(a, pagesSize, virtq.Options{})
 		require.NoError(t, err)
-		require.NoError(t, unix.Ftruncate(fd, size))
-		mem, err := guestmem.MapFile(fd, 0, size)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = guestmem.Unmap(mem); _ = unix.Close(fd) })
-		m, err = guestmem.New(guestmem.Region{Mem: mem})
-		require.NoError(t, err)
-		a, err := virtqtest.NewArena(m, 0, size)
-		require.NoError(t, err)
-		ring, err = virtiotest.NewRing(a, pagesSize, virtq.Options{})
-		require.NoError(t, err)
-		b, _, err = a.Buffer(3*pageSize, false)
-		require.NoError(t, err)
-		return fd, m, ring, b
+		return a, ring, takeAway
 	}
 	var fault *guestmem.FaultError
 
 	t.Run("statistics", func(t *testing.T) {
-		fd, m, ring, _ := setUp(t)
-		d := New(m, nil)
+		a, ring, takeAway := setUp(t)
+		d := New(a.Memory(), nil)
 		require.NoError(t, d.StartQueue(statsQueue, ring.Queue, allFeatures))
 		defer d.StopQueue(statsQueue)
-		require.NoError(t, unix.Ftruncate(fd, 0))
+		require.NoError(t, takeAway())
 		_, err := d.Stats(t.Context())
 		require.ErrorIs(t, err, ErrNoStats)
 		require.ErrorAs(t, <-ring.Broken, &fault)
 	})
 	t.Run("inflating", func(t *testing.T) {
-		fd, m, ring, b := setUp(t)
+		a, ring, takeAway := setUp(t)
+		b, _, err := a.Buffer(3*pageSize, false)
+		require.NoError(t, err)
 		// The first pages of the list are discarded when memory goes.
-		d := New(m, func(uint64, uint64) error { return unix.Ftruncate(fd, 0) })
-		_, err := ring.Add(b)
+		d := New(a.Memory(), func(uint64, uint64) error { return takeAway() })
+		_, err = ring.Add(b)
 		require.NoError(t, err)
 		ring.Kick()
 		require.NoError(t, d.StartQueue(inflateQueue, ring.Queue, allFeatures))

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
@@ -66,18 +65,7 @@ func TestStopInBatch(t *testing.T) {
 
 // TestMemoryTakenAway: the guest's memory file is cut short while the device uses it.
 func TestMemoryTakenAway(t *testing.T) {
-	fd, err := unix.MemfdCreate("guest", unix.MFD_CLOEXEC)
-	require.NoError(t, err)
-	defer unix.Close(fd)
-	const size = 1 << 20
-	require.NoError(t, unix.Ftruncate(fd, size))
-	mem, err := guestmem.MapFile(fd, 0, size)
-	require.NoError(t, err)
-	defer guestmem.Unmap(mem)
-	m, err := guestmem.New(guestmem.Region{Addr: 0, Mem: mem})
-	require.NoError(t, err)
-	a, err := virtqtest.NewArena(m, 0, size)
-	require.NoError(t, err)
+	a, takeAway := virtiotest.FileMemory(t, 1<<20)
 	ring, err := virtiotest.NewRing(a, queueSize, virtq.Options{})
 	require.NoError(t, err)
 	g := &gate{openFile(t, image(t, testSize), false), make(chan struct{}, 1), make(chan struct{})}
@@ -90,7 +78,7 @@ func TestMemoryTakenAway(t *testing.T) {
 	require.NoError(t, p.start(kindIn, 0, nil))
 	ring.Kick()
 	<-g.entered
-	require.NoError(t, unix.Ftruncate(fd, 0))
+	require.NoError(t, takeAway())
 	close(g.open)
 	var fault *guestmem.FaultError
 	require.ErrorAs(t, <-ring.Broken, &fault)

@@ -7,29 +7,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
-	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // TestMemoryTakenAway: the guest's memory goes while one types. Typing goes on as
 // with a guest that does not read.
 func TestMemoryTakenAway(t *testing.T) {
-	const size = 1 << 20
-	fd, err := unix.MemfdCreate("guest", unix.MFD_CLOEXEC)
-	require.NoError(t, err)
-	defer unix.Close(fd)
-	require.NoError(t, unix.Ftruncate(fd, size))
-	mem, err := guestmem.MapFile(fd, 0, size)
-	require.NoError(t, err)
-	defer guestmem.Unmap(mem)
-	m, err := guestmem.New(guestmem.Region{Mem: mem})
-	require.NoError(t, err)
-	a, err := virtqtest.NewArena(m, 0, size)
-	require.NoError(t, err)
+	a, takeAway := virtiotest.FileMemory(t, 1<<20)
 	ring, err := virtiotest.NewRing(a, receiveSize, virtq.Options{})
 	require.NoError(t, err)
 	d := New(io.Discard, Options{})
@@ -38,7 +25,7 @@ func TestMemoryTakenAway(t *testing.T) {
 	in := d.Input()
 	_, err = in.Write([]byte("x")) // after this nobody but Write touches the queue
 	require.NoError(t, err)
-	require.NoError(t, unix.Ftruncate(fd, 0))
+	require.NoError(t, takeAway())
 	_, err = in.Write([]byte("y"))
 	require.NoError(t, err)
 	var fault *guestmem.FaultError

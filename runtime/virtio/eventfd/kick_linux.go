@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kick waits for an eventfd, as part of virtio.Kick. It uses an epoll set of its own, edge-triggered, and
-// never reads the eventfd: each write to it is a new edge, which the set keeps
-// until the next wait. That is one system call a kick, on a thread that the kernel
-// wakes directly; the way through the runtime's poller costs a second thread's
-// wake-up each time. Whatever the front end does with its copy of the descriptor,
-// flags or counter, nothing here blocks but the wait itself.
+// Kick waits for an eventfd, as part of virtio.Kick. It uses an epoll set of its own,
+// edge-triggered, and never reads the eventfd: each write to it is a new edge, which
+// the set keeps until the next wait. That is one system call a kick, on a thread that
+// the kernel wakes directly; the way through the runtime's poller costs a second
+// thread's wake-up each time. Whatever the front end does with its copy of the
+// descriptor, flags or counter, nothing here blocks but the wait itself.
 type Kick struct {
 	epoll  int
 	stop   int // an eventfd that ends the wait

@@ -6,48 +6,23 @@ import (
 	"encoding/binary"
 	"io"
 	"math"
-	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
-// within wants f to return soon.
-func within(t *testing.T, what string, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() { defer close(done); f() }()
-	select {
-	case <-done:
-	case <-time.After(10 * time.Second):
-		t.Fatal(what, "has not returned")
-	}
-}
-
-func newEventfd(t *testing.T, flags int) int {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|flags)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	return fd
-}
-
-// openFiles counts this process's descriptors.
-func openFiles(t *testing.T) int {
-	files, err := os.ReadDir("/proc/self/fd")
-	require.NoError(t, err)
-	return len(files)
-}
-
 func TestKickWait(t *testing.T) {
-	fd := newEventfd(t, 0)
+	fd := virtiotest.Eventfd(t, 0)
 	require.NoError(t, Signal(fd)) // before anybody listens
 	k, err := NewKick(fd)
 	require.NoError(t, err)
 	defer k.Release()
-	within(t, "Wait", func() { require.NoError(t, k.Wait()) })
+	virtiotest.Within(t, "Wait", func() { require.NoError(t, k.Wait()) })
 
 	woken := make(chan error)
 	go func() {
@@ -76,7 +51,7 @@ func TestKickWait(t *testing.T) {
 
 // TestKickHostile: the front end shares the eventfd and does with it what it likes.
 func TestKickHostile(t *testing.T) {
-	fd := newEventfd(t, unix.EFD_NONBLOCK)
+	fd := virtiotest.Eventfd(t, unix.EFD_NONBLOCK)
 	k, err := NewKick(fd)
 	require.NoError(t, err)
 	defer k.Release()
@@ -96,12 +71,12 @@ func TestKickHostile(t *testing.T) {
 	_, err = unix.Write(fd, binary.NativeEndian.AppendUint64(nil, math.MaxUint64-1))
 	require.NoError(t, err)
 	require.NoError(t, k.Close())
-	within(t, "Wait", wg.Wait)
+	virtiotest.Within(t, "Wait", wg.Wait)
 }
 
 func TestKickBadDescriptor(t *testing.T) {
-	before := openFiles(t)
+	before := virtiotest.OpenFiles(t)
 	_, err := NewKick(-1)
 	require.ErrorContains(t, err, "epoll_ctl")
-	require.Equal(t, before, openFiles(t))
+	require.Equal(t, before, virtiotest.OpenFiles(t))
 }

@@ -13,6 +13,7 @@ import (
 
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // TestManyCPUs has several vCPUs write any registers at once, while the device
@@ -51,13 +52,13 @@ func TestManyCPUs(t *testing.T) {
 		}
 		wg.Go(func() {
 			for i := byte(0); time.Now().Before(end); i++ {
-				dev.change(int(i%20), i)
-				if q := dev.running(int(i % 2)); q != nil && i%7 == 0 {
+				dev.Change(int(i%20), i)
+				if q := dev.Running(int(i % 2)); q != nil && i%7 == 0 {
 					q.Fail(errGone)
 				}
 			}
 		})
-		within(t, "a vCPU", wg.Wait)
+		virtiotest.Within(t, "a vCPU", wg.Wait)
 		l.probe(virtio.IDConsole, ^uint64(0))
 		l.echoes(0)
 		l.echoes(1)
@@ -104,6 +105,6 @@ func TestAcknowledge(t *testing.T) {
 				}
 			})
 		}
-		within(t, "the guest", wg.Wait)
+		virtiotest.Within(t, "the guest", wg.Wait)
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/loglimit"
 )
 
 // shows waits until the driver sees a value in the configuration space.
@@ -27,13 +28,13 @@ func TestConfigChange(t *testing.T) {
 	both(t, func(t *testing.T, w wiring) {
 		dev := &echo{}
 		l := &linux{board: newBoard(t, dev, w)}
-		dev.change(4, 1) // before anybody drives the device
+		dev.Change(4, 1) // before anybody drives the device
 		l.shows(0x104, 1)
 		require.False(t, l.interrupted(10*time.Millisecond))
 		l.probe(virtio.IDConsole, ^uint64(0))
 		for i := range byte(50) {
 			// Whatever a driver has missed before it was ready, it is told then.
-			dev.change(4, i+2)
+			dev.Change(4, i+2)
 			for l.get(0x104) != uint32(i+2) {
 				require.True(t, l.interrupted(patience))
 				l.interrupt()
@@ -42,7 +43,7 @@ func TestConfigChange(t *testing.T) {
 		require.NotZero(t, l.changed)
 		generation := l.get(regConfigGeneration)
 		require.Zero(t, generation%2, "a change that is not over")
-		dev.change(4, 100)
+		dev.Change(4, 100)
 		l.shows(0x104, 100)
 		require.Eventually(t, func() bool { return l.get(regConfigGeneration) == generation+2 }, patience, time.Millisecond)
 
@@ -68,8 +69,8 @@ func TestConfigPending(t *testing.T) {
 	both(t, func(t *testing.T, w wiring) {
 		dev := &echo{}
 		b := newBoard(t, dev, w)
-		require.True(t, b.accept(queueFeatures))
-		dev.change(0, 7)
+		require.True(t, b.accept(virtio.QueueFeatures))
+		dev.Change(0, 7)
 		require.Eventually(t, func() bool { return b.get(regInterruptStatus) == interruptConfig }, patience, time.Millisecond)
 		require.EqualValues(t, 7, b.get(0x100))
 		require.False(t, b.interrupted(0))
@@ -84,20 +85,20 @@ func TestClose(t *testing.T) {
 	l := &linux{board: newBoard(t, dev, wiring{mirror: true})}
 	l.probe(virtio.IDConsole, ^uint64(0))
 	l.echoes(0)
-	changed := dev.changed
+	changed := dev.Changed()
 	l.Close()
-	require.Nil(t, dev.running(0))
-	require.Nil(t, dev.changed)
+	require.Nil(t, dev.Running(0))
+	require.Nil(t, dev.Changed())
 	for range 10 {
 		changed()
 	}
-	resets := dev.resets
+	resets := dev.Resets()
 	l.set(regStatus, 0)
 	l.set(regQueueSel, 0)
 	l.set(regQueueReady, 1)
 	l.set(0x100, 1)
-	require.Equal(t, resets, dev.resets)
-	require.Zero(t, dev.config)
+	require.Equal(t, resets, dev.Resets())
+	require.Zero(t, dev.Config)
 	l.Close()
 }
 
@@ -105,7 +106,7 @@ func TestClose(t *testing.T) {
 // always says that there may be used buffers.
 func TestDirect(t *testing.T) {
 	both(t, func(t *testing.T, w wiring) {
-		dev := &remote{rings: queueFeatures &^ virtio.FeatureEventIdx}
+		dev := &remote{rings: virtio.QueueFeatures &^ virtio.FeatureEventIdx}
 		l := &linux{board: newBoard(t, dev, w)}
 		require.EqualValues(t, interruptQueue, l.get(regInterruptStatus))
 		l.probe(virtio.IDConsole, ^uint64(0))
@@ -135,18 +136,20 @@ var errGone = errors.New("the other process is gone")
 
 // TestWarnings: a guest that breaks its queues all the time does not fill the log.
 func TestWarnings(t *testing.T) {
+	var text bytes.Buffer
+	b := newBoard(t, &echo{}, wiring{})
+	b.wire.Log = slog.New(slog.NewTextHandler(&text, nil))
 	synctest.Test(t, func(t *testing.T) {
-		var text bytes.Buffer
-		w := &warnings{}
-		w.init(slog.New(slog.NewTextHandler(&text, nil)), virtio.IDBlock)
+		var err error
+		b.Transport, err = New(&echo{}, b.wire)
+		require.NoError(t, err)
+		defer b.Close()
+		b.set(regQueueSel, 1)
+		b.set(regQueueNum, 17)
 		for range 1000 {
-			w.queue("broken", 3, errGone)
+			b.set(regQueueReady, 1)
 		}
-		require.Equal(t, 1, strings.Count(text.String(), "\n"))
-		require.Contains(t, text.String(), `msg=broken virtio_id=2 queue=3 error="the other process is gone" dropped=0`)
-		time.Sleep(warnEvery)
-		w.queue("broken", 3, errGone)
-		require.Equal(t, 2, strings.Count(text.String(), "\n"))
-		require.Contains(t, text.String(), "dropped=999")
 	})
+	require.Equal(t, loglimit.Burst, strings.Count(text.String(), "\n"))
+	require.Contains(t, text.String(), `msg="queue cannot be used" virtio_id=3 queue=1 error="queue size 17, the device takes 1 to 16"`)
 }

@@ -26,13 +26,18 @@ var featureMasks = map[string]uint64{
 	"all": ^uint64(0), "plain": ^uint64(virtio.FeatureEventIdx | virtio.FeatureIndirectDesc),
 }
 
-// newDisk makes a block device of a file with so many bytes.
-func newDisk(t testing.TB, size int) *blk.Device {
+// newDisk makes a file of so many bytes, which belongs to the device that it is for.
+func newDisk(t testing.TB, size int) blk.Disk {
 	path := filepath.Join(t.TempDir(), "disk")
 	require.NoError(t, os.WriteFile(path, make([]byte, size), 0o600))
-	file, err := blk.OpenFile(path, false)
+	disk, err := blk.OpenFile(path, false)
 	require.NoError(t, err)
-	dev := blk.New(file, blk.Options{Serial: "mmio"})
+	return disk
+}
+
+// newBlock makes a block device of a disk.
+func newBlock(t testing.TB, disk blk.Disk) *blk.Device {
+	dev := blk.New(disk, blk.Options{})
 	t.Cleanup(func() { require.NoError(t, dev.Close()) })
 	return dev
 }
@@ -68,7 +73,7 @@ func TestBlock(t *testing.T) {
 	for _, w := range wirings {
 		for name, mask := range featureMasks {
 			t.Run(w.String()+"/features="+name, func(t *testing.T) {
-				l := &linux{board: newBoard(t, newDisk(t, size), w)}
+				l := &linux{board: newBoard(t, newBlock(t, newDisk(t, size)), w)}
 				for _, kind := range []uint32{1, 0} { // VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_IN
 					l.probe(virtio.IDBlock, mask)
 					require.EqualValues(t, size/512, l.get(0x100), "capacity")

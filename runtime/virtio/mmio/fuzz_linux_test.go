@@ -5,8 +5,6 @@ package mmio
 import (
 	"bytes"
 	"encoding/binary"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"arcbox.dev/runtime/virtio"
 	"arcbox.dev/runtime/virtio/blk"
 	"arcbox.dev/runtime/virtio/eventfd"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // Layout of a fuzzed guest's memory: a queue and a request, ready to be kicked, with
@@ -32,6 +31,8 @@ const (
 	fuzzHeader = virtqtest.Base + 0x3000
 	fuzzData   = virtqtest.Base + 0x4000
 	fuzzArena  = virtqtest.Base + fuzzMemory/2 // what follows is for the driver at the end
+	// fuzzRead is how long a read takes at least, so that a guest does things meanwhile.
+	fuzzRead = 50 * time.Microsecond
 )
 
 // Steps of a script for FuzzRegisters, each with its arguments.
@@ -137,6 +138,14 @@ func write(off uint64, v uint32) []byte {
 	return binary.LittleEndian.AppendUint32([]byte{stepSet, byte(off / 4)}, v)
 }
 
+// slow is a disk whose reads take fuzzRead at least.
+type slow struct{ blk.Disk }
+
+func (d slow) Readv(bufs []guestmem.Segment, off int64) error {
+	time.Sleep(fuzzRead)
+	return d.Disk.Readv(bufs, off)
+}
+
 // FuzzRegisters plays scripts of register accesses, changes of memory and kicks to a
 // block device that serves its queue meanwhile. Whatever they are, they end in time,
 // nothing outside guest memory is written, and a driver that then resets the device
@@ -147,12 +156,23 @@ func FuzzRegisters(f *testing.F) {
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 	f.Add(join(set, offer))
 	// Sized and placed anew after activation, and enabled twice.
-	f.Add(join(set, offer, write(regQueueNum, 1<<15), write(regQueueDescLow, 0), write(regQueueReady, 1), offer))
+	again := join(
+		write(regQueueNum, 1<<15),
+		write(regQueueDescLow, 0), write(regQueueDescHigh, 1),
+		write(regQueueDriverLow, 0), write(regQueueDriverHigh, 1),
+		write(regQueueDeviceLow, 0), write(regQueueDeviceHigh, 1),
+		write(regQueueReady, 1), write(regQueueReady, 1),
+	)
+	f.Add(join(set, again, offer))
+	f.Add(join(set, offer, again, offer))
 	f.Add(join(set, write(regQueueReady, 0), write(regQueueNum, 4), write(regQueueReady, 1), offer))
 	f.Add(join(set, set, offer, write(regStatus, 15), offer))
-	// Reset in mid-request, at several moments.
+	// Reset, or stopped, in mid-request, at several moments.
 	f.Add(join(set, offer, write(regStatus, 0)))
-	f.Add(join(set, offer, []byte{stepPause, 20}, write(regStatus, 0), set, offer))
+	for _, pause := range []byte{1, 20, 60, 200} {
+		f.Add(join(set, offer, []byte{stepPause, pause}, write(regStatus, 0), set, offer))
+		f.Add(join(set, offer, []byte{stepPause, pause}, write(regQueueReady, 0), again, offer))
+	}
 	// Sizes that no queue has, addresses outside memory, a queue that does not exist.
 	f.Add(join(write(regStatus, 11), write(regQueueNum, 3), write(regQueueReady, 1), write(regStatus, 15)))
 	f.Add(join(write(regQueueDescHigh, 1<<31), write(regQueueNum, 8), write(regQueueReady, 1)))
@@ -163,21 +183,12 @@ func FuzzRegisters(f *testing.F) {
 	f.Add(join(set, []byte{stepPoke, 0x12, 0, 0xff, 0xff}, offer, []byte{stepKick}))
 	f.Add([]byte{stepWrite, 0x5c, 0, 7, 1, 2, 3, 4, 5, 6, 7, 8, stepRead, 0x5e, 0, 7, stepWrite, 0xff, 1, 7, 1})
 
-	path := filepath.Join(f.TempDir(), "disk")
-	if err := os.WriteFile(path, make([]byte, fuzzDisk), 0o600); err != nil {
-		f.Fatal(err)
-	}
-	disk, err := blk.OpenFile(path, false)
-	if err != nil {
-		f.Fatal(err)
-	}
-	dev := blk.New(disk, blk.Options{})
-	defer dev.Close()
+	dev := newBlock(f, slow{newDisk(f, fuzzDisk)})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		b := newFuzzBoard(t, dev, len(script)%2 == 1)
-		within(t, "a script", func() { b.play(script) })
-		within(t, "the driver that follows", func() { b.recovers(t) })
-		within(t, "Close", b.Transport.Close)
+		virtiotest.Within(t, "a script", func() { b.play(script) })
+		virtiotest.Within(t, "the driver that follows", func() { b.recovers(t) })
+		virtiotest.Within(t, "Close", b.Transport.Close)
 		for _, guard := range [][]byte{b.memory[:fuzzGuard], b.memory[fuzzGuard+fuzzMemory:]} {
 			if !bytes.Equal(guard, bytes.Repeat([]byte{0xaa}, fuzzGuard)) {
 				t.Error("written outside guest memory")
@@ -198,7 +209,7 @@ func newFuzzBoard(t *testing.T, dev virtio.Device, mirror bool) *fuzzBoard {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.wire = Wiring{Memory: memory, Kicks: []int{newEventfd(t)}, Interrupt: newEventfd(t)}
+	b.wire = Wiring{Memory: memory, Kicks: []int{virtiotest.Eventfd(t, unix.EFD_NONBLOCK)}, Interrupt: virtiotest.Eventfd(t, unix.EFD_NONBLOCK)}
 	if mirror {
 		b.wire.Mirror = mapped(t, pageSize)
 	}

@@ -16,12 +16,13 @@ import (
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio"
 	"arcbox.dev/runtime/virtio/eventfd"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
+const patience = virtiotest.Patience
 
 // wiring is how a board is built.
 type wiring struct {
@@ -51,9 +52,9 @@ func newBoard(t testing.TB, dev virtio.Device, wg wiring) *board {
 	require.NoError(t, err)
 	b := &board{t: t, wiring: wg, arena: a, wire: Wiring{Memory: a.Memory()}}
 	for range dev.QueueSizes() {
-		b.wire.Kicks = append(b.wire.Kicks, newEventfd(t))
+		b.wire.Kicks = append(b.wire.Kicks, virtiotest.Eventfd(t, unix.EFD_NONBLOCK))
 	}
-	b.wire.Interrupt = newEventfd(t)
+	b.wire.Interrupt = virtiotest.Eventfd(t, unix.EFD_NONBLOCK)
 	if wg.mirror {
 		b.wire.Mirror = newMirror(t)
 	}
@@ -61,13 +62,6 @@ func newBoard(t testing.TB, dev virtio.Device, wg wiring) *board {
 	require.NoError(t, err)
 	t.Cleanup(b.Close)
 	return b
-}
-
-func newEventfd(t testing.TB) int {
-	fd, err := eventfd.New()
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	return fd
 }
 
 // newMirror makes a page as a VMM does, which the race detector does not watch: the
@@ -133,28 +127,14 @@ func (b *board) interrupted(limit time.Duration) bool {
 
 // taken reads an eventfd, for which it waits.
 func taken(fd int, limit time.Duration) bool {
-	for end := time.Now().Add(limit); ; {
-		left := max(0, time.Until(end).Milliseconds())
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left))
-		if err == unix.EINTR {
-			continue
-		}
-		var counter [8]byte
-		if n > 0 {
-			_, err = unix.Read(fd, counter[:])
-		}
-		return n > 0 && err == nil
-	}
+	return virtiotest.Readable(fd, limit) && counter(fd) > 0
 }
 
-// within wants f to return soon.
-func within(t testing.TB, what string, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() { defer close(done); f() }()
-	select {
-	case <-done:
-	case <-time.After(patience):
-		t.Fatal(what, "has not returned")
+// counter reads an eventfd's counter and sets it to 0.
+func counter(fd int) uint64 {
+	var b [8]byte
+	if _, err := unix.Read(fd, b[:]); err != nil {
+		return 0
 	}
+	return binary.NativeEndian.Uint64(b[:])
 }

@@ -32,7 +32,7 @@ func (t *Transport) raise() error {
 // of the two does its own part first and looks for the other's then.
 func (t *Transport) notifyConfig() {
 	t.interrupt.Or(interruptConfig)
-	if t.active() {
+	if t.Active() {
 		// A guest without a hypervisor that listens has nothing to lose.
 		_ = t.raise()
 	}

@@ -67,15 +67,14 @@ func (q *queue) layout() (virtq.Layout, error) {
 }
 
 // open makes the device's side of what was set. It does not touch guest memory.
-func (t *Transport) open(q *queue) (*virtq.Queue, error) {
-	l, err := q.layout()
-	if err != nil {
-		return nil, err
+func (t *Transport) open(q *queue) (l virtq.Layout, vq *virtq.Queue, err error) {
+	if l, err = q.layout(); err == nil {
+		vq, err = virtq.New(t.wire.Memory, l, virtq.Options{
+			EventIdx: t.features&virtio.FeatureEventIdx != 0,
+			Indirect: t.features&virtio.FeatureIndirectDesc != 0,
+		})
 	}
-	return virtq.New(t.wire.Memory, l, virtq.Options{
-		EventIdx: t.features&virtio.FeatureEventIdx != 0,
-		Indirect: t.features&virtio.FeatureIndirectDesc != 0,
-	})
+	return l, vq, err
 }
 
 // writeReady acts on what the driver writes to QueueReady of the selected queue
@@ -90,13 +89,13 @@ func (t *Transport) writeReady(v uint32) {
 		t.stop(int(t.queueSel))
 		q.ready = false
 	case v == 1 && !q.ready && !q.spent:
-		if _, err := t.open(q); err != nil {
-			t.warn.queue("queue cannot be used", int(t.queueSel), err)
+		if _, _, err := t.open(q); err != nil {
+			t.log.Warn("queue cannot be used", "queue", t.queueSel, "error", err)
 			t.fail()
 			return
 		}
 		q.ready = true
-		if t.active() {
+		if t.Active() {
 			t.start(int(t.queueSel))
 		}
 	}
@@ -113,20 +112,19 @@ func (t *Transport) start(i int) {
 	if err := t.hand(q, r); err != nil {
 		t.end(r)
 		q.run = nil
-		t.warn.queue("queue was not started", i, err)
+		t.log.Warn("queue was not started", "queue", i, "error", err)
 		t.fail()
 	}
 }
 
 // hand hands a queue to the device.
 func (t *Transport) hand(q *queue, r *run) error {
-	vq, err := t.open(q)
+	l, vq, err := t.open(q)
 	if err != nil {
 		return err
 	}
 	broken := func(err error) { t.broken(r, err) }
 	if t.direct != nil {
-		l, _ := q.layout() // open has it, so there is one
 		return t.direct.StartDirect(r.index, virtio.DirectQueue{
 			Layout: l, Kick: t.wire.Kicks[r.index], Call: t.wire.Interrupt, Broken: broken,
 		}, t.features)
@@ -169,6 +167,6 @@ func (t *Transport) broken(r *run, err error) {
 	}
 	t.ending.Unlock()
 	if !over {
-		t.warn.queue("queue is broken and no longer served", r.index, err)
+		t.log.Warn("queue is broken and no longer served", "queue", r.index, "error", err)
 	}
 }

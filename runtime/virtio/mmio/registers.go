@@ -2,8 +2,6 @@
 
 package mmio
 
-import "arcbox.dev/runtime/virtio"
-
 // Size is the size of the register window in bytes. Beyond it nothing is claimed.
 const Size = ConfigOffset + ConfigSize
 
@@ -77,12 +75,4 @@ const (
 const (
 	interruptQueue  = 1 // used buffers
 	interruptConfig = 2 // the configuration space or the status has changed
-)
-
-const (
-	// queueFeatures are what the transport offers on top of a device's own features.
-	queueFeatures = virtio.FeatureVersion1 | virtio.FeatureIndirectDesc | virtio.FeatureEventIdx
-	// deviceFeatures are the bits that are a device's own (virtio 1.2 §2.2: 0 to 23,
-	// and from 50 on). The rest concerns queues and the transport.
-	deviceFeatures uint64 = 1<<24 - 1 | ^uint64(1<<50-1)
 )

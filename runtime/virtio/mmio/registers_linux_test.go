@@ -12,6 +12,7 @@ import (
 	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // both runs a test on a board with a mirror and on one without.
@@ -24,7 +25,7 @@ func both(t *testing.T, f func(t *testing.T, w wiring)) {
 // TestFirstState: what the registers say of a device that nobody has touched.
 func TestFirstState(t *testing.T) {
 	both(t, func(t *testing.T, w wiring) {
-		dev := &echo{config: [20]byte{1, 2, 3, 4, 5, 19: 6}}
+		dev := &echo{virtiotest.Echo{Config: [20]byte{1, 2, 3, 4, 5, 19: 6}}}
 		b := newBoard(t, dev, w)
 		for off, want := range map[uint64]uint32{
 			0x000: 0x74726976, 0x004: 2, 0x008: 3, 0x00c: 0x58424341,
@@ -53,7 +54,7 @@ func TestFirstState(t *testing.T) {
 // are those of memory, and the configuration space takes any access.
 func TestWidths(t *testing.T) {
 	both(t, func(t *testing.T, w wiring) {
-		dev := &echo{config: [20]byte{1, 2, 3, 4, 5, 6, 7, 8}}
+		dev := &echo{virtiotest.Echo{Config: [20]byte{1, 2, 3, 4, 5, 6, 7, 8}}}
 		b := newBoard(t, dev, w)
 		b.set(regStatus, statusAcknowledge)
 		for _, tc := range []struct {
@@ -80,7 +81,7 @@ func TestWidths(t *testing.T) {
 		b.write(regStatus+2, make([]byte, 4))
 		b.write(regStatus-4, make([]byte, 8))
 		require.EqualValues(t, statusAcknowledge, b.get(regStatus))
-		require.Zero(t, dev.resets)
+		require.Zero(t, dev.Resets())
 
 		b.write(0x10a, []byte{9})
 		b.write(0x10b, []byte{8, 7})
@@ -89,7 +90,7 @@ func TestWidths(t *testing.T) {
 		b.write(0x200, []byte{1, 2, 3, 4})
 		b.write(1<<63, []byte{1, 2, 3, 4})
 		b.read(1<<64-1, make([]byte, 8))
-		require.Equal(t, []byte{0, 0, 9, 8, 7, 6, 5, 4, 3, 0}, dev.config[8:18])
+		require.Equal(t, []byte{0, 0, 9, 8, 7, 6, 5, 4, 3, 0}, dev.Config[8:18])
 		got := make([]byte, 8)
 		b.read(0x10a, got)
 		require.Equal(t, []byte{9, 8, 7, 6, 5, 4, 3, 0}, got)
@@ -161,7 +162,7 @@ func TestNoLock(t *testing.T) {
 	b := newBoard(t, &echo{}, wiring{})
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	within(t, "an access", func() {
+	virtiotest.Within(t, "an access", func() {
 		require.NoError(t, call{b.Transport}.Signal())
 		require.EqualValues(t, interruptQueue, b.get(regInterruptStatus))
 		b.set(regInterruptACK, interruptQueue)
@@ -187,7 +188,7 @@ func TestNotify(t *testing.T) {
 		_, err := unix.Write(fd, full)
 		require.NoError(t, err)
 	}
-	within(t, "a signal", func() {
+	virtiotest.Within(t, "a signal", func() {
 		b.set(QueueNotify, 1)
 		require.NoError(t, call{b.Transport}.Signal())
 	})

@@ -43,8 +43,8 @@ func (t *Transport) activate() {
 	}
 }
 
-// active tells whether the driver has the device in use.
-func (t *Transport) active() bool { return t.status.Load()&statusDriverOK != 0 }
+// Active tells whether a driver has the device in use. Safe from any goroutine.
+func (t *Transport) Active() bool { return t.status.Load()&statusDriverOK != 0 }
 
 // reset returns device and registers to their first state, but for the generation,
 // which never goes back (virtio 1.2 §2.4, §4.2.2.1).

@@ -4,7 +4,6 @@ package mmio
 
 import (
 	"errors"
-	"os"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // accept writes the features that the driver accepts, and asks whether they are.
@@ -78,7 +78,7 @@ func TestStatusBits(t *testing.T) {
 			b.set(regStatus, tc.write)
 			require.Equal(t, tc.want, b.get(regStatus), "after %#x", tc.write)
 		}
-		require.Equal(t, 1, dev.resets)
+		require.Equal(t, 1, dev.Resets())
 		require.True(t, b.accept(virtio.FeatureVersion1))
 		b.set(regStatus, 4)
 		require.EqualValues(t, 15, b.get(regStatus))
@@ -124,22 +124,22 @@ func TestFrozen(t *testing.T) {
 			l.set(regStatus, 15)
 			l.echoes(1)
 		}
-		require.Equal(t, [2]int{1, 1}, dev.starts)
+		require.Equal(t, [2]int{1, 1}, dev.starts())
 
 		l.set(regQueueReady, 0)
 		require.Zero(t, l.get(regQueueReady))
-		require.Nil(t, dev.running(1))
-		require.NotNil(t, dev.running(0))
+		require.Nil(t, dev.Running(1))
+		require.NotNil(t, dev.Running(0))
 		ruin(1)
 		l.set(regQueueReady, 1)
 		require.Zero(t, l.get(regQueueReady), "started again without a reset")
 		l.echoes(0)
-		require.Equal(t, [2]int{1, 1}, dev.starts)
+		require.Equal(t, [2]int{1, 1}, dev.starts())
 
 		l.probe(virtio.IDConsole, ^uint64(0))
 		l.echoes(0)
 		l.echoes(1)
-		require.Equal(t, [2]int{2, 2}, dev.starts)
+		require.Equal(t, [2]int{2, 2}, dev.starts())
 	})
 }
 
@@ -149,8 +149,8 @@ func TestReady(t *testing.T) {
 	both(t, func(t *testing.T, w wiring) {
 		dev := &echo{}
 		l := &linux{board: newBoard(t, dev, w)}
-		require.True(t, l.accept(queueFeatures))
-		l.features = queueFeatures
+		require.True(t, l.accept(virtio.QueueFeatures))
+		l.features = virtio.QueueFeatures
 		for i, size := range []uint16{32, 16} {
 			l.queues = append(l.queues, l.newQueue(uint32(i), size))
 		}
@@ -164,13 +164,13 @@ func TestReady(t *testing.T) {
 		l.set(regQueueReady, 1)
 		l.set(regStatus, 15)
 		l.echoes(0)
-		require.Nil(t, dev.running(1))
+		require.Nil(t, dev.Running(1))
 		l.set(regQueueSel, 1)
 		l.place(l.queues[1].Layout())
 		l.set(regQueueReady, 1)
 		l.echoes(1)
 		l.echoes(0)
-		require.EqualValues(t, queueFeatures, dev.running(1).features)
+		require.EqualValues(t, virtio.QueueFeatures, dev.Running(1).Features)
 	})
 }
 
@@ -207,7 +207,7 @@ func TestBadLayout(t *testing.T) {
 			b.set(regStatus, 15)
 			require.True(t, b.interrupted(patience))
 			require.EqualValues(t, interruptConfig, b.get(regInterruptStatus))
-			require.Nil(t, dev.running(0), "started before a reset")
+			require.Nil(t, dev.Running(0), "started before a reset")
 
 			l.probe(virtio.IDConsole, ^uint64(0))
 			l.echoes(0)
@@ -224,13 +224,13 @@ func TestBadLayout(t *testing.T) {
 
 // TestStartRefused: the device does not take a queue.
 func TestStartRefused(t *testing.T) {
-	dev := &echo{refuse: errors.New("not today")}
+	dev := &echo{virtiotest.Echo{Refuse: errors.New("not today")}}
 	l := &linux{board: newBoard(t, dev, wiring{})}
 	l.probe(virtio.IDConsole, ^uint64(0))
 	require.EqualValues(t, 15|statusNeedsReset, l.get(regStatus))
 	require.True(t, l.interrupted(patience))
-	require.Equal(t, [2]int{1, 0}, dev.starts, "queues after the one that was refused")
-	dev.refuse = nil
+	require.Equal(t, [2]int{1, 0}, dev.starts(), "queues after the one that was refused")
+	dev.Refuse = nil
 	l.probe(virtio.IDConsole, ^uint64(0))
 	require.EqualValues(t, 15, l.get(regStatus))
 	l.echoes(0)
@@ -267,9 +267,9 @@ func TestLateBroken(t *testing.T) {
 	dev := &echo{}
 	l := &linux{board: newBoard(t, dev, wiring{})}
 	l.probe(virtio.IDConsole, ^uint64(0))
-	q := dev.running(0)
+	q := dev.Running(0)
 	l.mu.Lock()
-	within(t, "Broken", func() { q.Broken(errors.New("while mu is held")) })
+	virtiotest.Within(t, "Broken", func() { q.Broken(errors.New("while mu is held")) })
 	l.mu.Unlock()
 	require.EqualValues(t, 15|statusNeedsReset, l.get(regStatus))
 	l.reset()
@@ -280,13 +280,8 @@ func TestLateBroken(t *testing.T) {
 
 // TestDescriptors: nothing stays open of a driver's time.
 func TestDescriptors(t *testing.T) {
-	open := func() int {
-		files, err := os.ReadDir("/proc/self/fd")
-		require.NoError(t, err)
-		return len(files)
-	}
 	l := &linux{board: newBoard(t, &echo{}, wiring{})}
-	before := open()
+	before := virtiotest.OpenFiles(t)
 	for range 10 {
 		l.probe(virtio.IDConsole, ^uint64(0))
 		l.echoes(0)
@@ -294,5 +289,5 @@ func TestDescriptors(t *testing.T) {
 	l.set(regQueueSel, 1)
 	l.set(regQueueReady, 0)
 	l.Close()
-	require.Equal(t, before, open())
+	require.Equal(t, before, virtiotest.OpenFiles(t))
 }

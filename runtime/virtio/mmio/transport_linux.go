@@ -11,6 +11,7 @@ import (
 
 	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/loglimit"
 )
 
 // Wiring is what a device's transport is connected to. All of it stays the
@@ -29,8 +30,8 @@ type Wiring struct {
 	// the window and cannot write: its writes there must go to Write as any others.
 	// It is cleared at first.
 	Mirror []byte
-	// Log gets a warning, one a second at most, when a queue cannot be served. It
-	// may be nil.
+	// Log gets a warning, a few of them a second at most, when a queue cannot be
+	// served. It may be nil.
 	Log *slog.Logger
 }
 
@@ -41,8 +42,8 @@ type Transport struct {
 	wire    Wiring
 	id      virtio.DeviceID
 	offered uint64
-	sticky  uint32 // bits of the interrupt status that are always set
-	warn    warnings
+	sticky  uint32       // bits of the interrupt status that are always set
+	log     *slog.Logger // limited
 
 	page       *page
 	status     *atomic.Uint32 // words of page
@@ -89,6 +90,7 @@ func New(dev virtio.Device, w Wiring) (*Transport, error) {
 	}
 	t := &Transport{
 		dev: dev, wire: w, id: dev.ID(), offered: offered, page: p,
+		log:        loglimit.New(w.Log, dev.ID()),
 		status:     p.word(regStatus),
 		interrupt:  p.word(regInterruptStatus),
 		generation: p.word(regConfigGeneration),
@@ -96,7 +98,6 @@ func New(dev virtio.Device, w Wiring) (*Transport, error) {
 		done:       make(chan struct{}),
 		queues:     make([]queue, len(sizes)),
 	}
-	t.warn.init(w.Log, t.id)
 	for i := range t.queues {
 		t.queues[i].max = sizes[i]
 	}
@@ -114,11 +115,11 @@ func New(dev virtio.Device, w Wiring) (*Transport, error) {
 
 // offers is the feature set of the device and its queues.
 func offers(dev virtio.Device) uint64 {
-	rings := queueFeatures
+	rings := virtio.QueueFeatures
 	if d, ok := dev.(virtio.RingFeatures); ok {
 		rings &= d.RingFeatures()
 	}
-	return dev.Features()&deviceFeatures | rings
+	return dev.Features()&virtio.DeviceFeatures | rings
 }
 
 // Close stops all queues. No vCPU may run any more. The device is left as it is

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/loglimit"
 )
 
 // Backend serves one device to one front end at a time.
@@ -31,14 +32,10 @@ type Backend struct {
 // the Backend. What a front end does wrong is logged as a warning, a few of them a
 // second at most. log may be nil.
 func NewBackend(dev virtio.Device, log *slog.Logger) *Backend {
-	handler := slog.DiscardHandler
-	if log != nil {
-		handler = log.Handler()
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Backend{
 		dev:    dev,
-		log:    slog.New(newLimiter(handler)).With("virtio_id", uint32(dev.ID())),
+		log:    loglimit.New(log, dev.ID()),
 		ctx:    ctx,
 		cancel: cancel,
 	}

@@ -6,32 +6,15 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"arcbox.dev/datapath/virtq"
-	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio/eventfd"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
-
-// frontEnds are the ways in which a front end sets a device up.
-var frontEnds = []struct {
-	name    string
-	regions func() []MemRegion
-	socket  bool // interrupts come over a socket
-	connect func(*guest, *Frontend)
-}{
-	{"uml", umlRegions, true, (*guest).connectUML},
-	{"qemu", qemuRegions, false, (*guest).connectQEMU},
-	{"bare", umlRegions, false, (*guest).connectBare},
-}
-
-var allOptions = virtq.Options{EventIdx: true, Indirect: true}
 
 func TestEcho(t *testing.T) {
 	for _, fe := range frontEnds {
@@ -105,12 +88,10 @@ func TestReconnect(t *testing.T) {
 	// What follows needs nothing that is not there by now.
 	settle := func() (files, mappings int) {
 		require.Eventually(t, func() bool {
-			dev.mu.Lock()
-			defer dev.mu.Unlock()
-			return dev.changed == nil && dev.queues == [3]*echoQueue{}
+			return dev.Changed() == nil && dev.Idle()
 		}, patience, time.Millisecond)
 		require.Eventually(t, func() bool { return countMappings(t) == 0 }, patience, time.Millisecond)
-		return countFiles(t), countMappings(t)
+		return virtiotest.OpenFiles(t), countMappings(t)
 	}
 	files, mappings := settle()
 	for i := 18; i < 118; i++ {
@@ -154,7 +135,7 @@ func TestGone(t *testing.T) {
 func (c *conn) awaitsReading(t *testing.T) (ok bool) {
 	raw, err := c.SyscallConn()
 	require.NoError(t, err)
-	require.NoError(t, raw.Control(func(fd uintptr) { ok = readable(int(fd), patience) }))
+	require.NoError(t, raw.Control(func(fd uintptr) { ok = virtiotest.Readable(int(fd), patience) }))
 	return ok
 }
 
@@ -222,7 +203,7 @@ func TestClose(t *testing.T) {
 			tc.do(t, path)
 			require.NoError(t, b.Close())
 			require.NoError(t, b.Close())
-			require.Equal(t, [3]*echoQueue{}, dev.queues, "queues that run")
+			require.True(t, dev.Idle(), "queues that run")
 			require.NoError(t, <-served)
 			require.NoError(t, b.Serve(l))
 			_, theirs := pairOfConns(t)
@@ -260,178 +241,4 @@ func TestAcceptFails(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	require.ErrorIs(t, NewBackend(&echo{}, nil).Serve(l), net.ErrClosed)
-}
-
-func TestConfigSpace(t *testing.T) {
-	dev, b, path := startBackend(t, nil)
-	f := dial(t, path)
-	require.NoError(t, f.SetProtocolFeatures(ProtocolReplyAck|ProtocolConfig|ProtocolBackendChannel))
-	for i := range dev.config {
-		dev.WriteConfig(uint32(i), []byte{byte(i + 1)})
-	}
-	for _, tc := range []struct {
-		off  uint32
-		want []byte
-	}{
-		{0, []byte{1}},
-		{3, []byte{4, 5, 6}},
-		{19, []byte{20, 0, 0}},
-		{20, []byte{0}},
-		{251, make([]byte, 5)},
-	} {
-		got := make([]byte, len(tc.want))
-		require.NoError(t, f.Config(tc.off, got))
-		require.Equal(t, tc.want, got, "at %d", tc.off)
-	}
-	require.NoError(t, f.SetConfig(2, []byte{42, 43}))
-	got := make([]byte, 5)
-	require.NoError(t, f.Config(1, got))
-	require.Equal(t, []byte{2, 42, 43, 5, 6}, got)
-	require.ErrorIs(t, f.Config(250, make([]byte, 7)), ErrRefused)
-
-	var changes atomic.Int32
-	b.NotifyConfig() // there is no channel yet
-	require.NoError(t, f.OpenChannel(func() { changes.Add(1) }))
-	b.NotifyConfig()
-	require.Eventually(t, func() bool { return changes.Load() == 1 }, patience, time.Millisecond)
-	dev.mu.Lock()
-	changed := dev.changed
-	dev.mu.Unlock()
-	changed()
-	require.Eventually(t, func() bool { return changes.Load() == 2 }, patience, time.Millisecond)
-
-	// A front end that never reads its channel does not block the device.
-	ours, theirs, err := socketPair()
-	require.NoError(t, err)
-	defer ours.Close()
-	defer theirs.Close()
-	require.NoError(t, f.tell(setBackendChannel, file{}, int(theirs.Fd())))
-	for range 10000 {
-		b.NotifyConfig()
-	}
-
-	require.NoError(t, f.Close())
-	require.Eventually(t, func() bool { dev.mu.Lock(); defer dev.mu.Unlock(); return dev.changed == nil }, patience, time.Millisecond)
-	changed() // a device that is late
-}
-
-// TestRestart: a ring goes on where it was, however it was stopped.
-func TestRestart(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		do   func(g *guest, f *Frontend)
-	}{
-		{"GET_VRING_BASE", func(g *guest, f *Frontend) {
-			base, err := f.VringBase(0)
-			require.NoError(g.t, err)
-			require.Equal(g.t, uint16(3), base)
-			require.NoError(g.t, f.SetVringNum(0, 256))
-			require.NoError(g.t, f.SetVringAddr(0, g.queues[0].addr))
-			require.NoError(g.t, f.SetVringBase(0, base))
-			require.NoError(g.t, f.SetVringKick(0, g.queues[0].kick))
-		}},
-		{"disabled", func(g *guest, f *Frontend) {
-			require.NoError(g.t, f.SetVringEnable(0, false))
-			require.NoError(g.t, f.SetVringEnable(0, false))
-			require.NoError(g.t, f.SetVringEnable(0, true))
-			require.NoError(g.t, f.SetVringEnable(0, true))
-		}},
-		{"new kick", func(g *guest, f *Frontend) {
-			require.NoError(g.t, f.SetVringKick(0, g.queues[0].kick))
-		}},
-		{"same memory", func(g *guest, f *Frontend) { g.setMemTable(f, false) }},
-		{"memory elsewhere", func(g *guest, f *Frontend) {
-			const away = 1 << 30
-			g.enable(f, false)
-			g.regions[len(g.regions)-1].UserAddr += away
-			g.setMemTable(f, false)
-			for i, q := range g.queues {
-				require.NoError(g.t, f.SetVringAddr(i, VringAddr{q.addr.Desc + away, q.addr.Used + away, q.addr.Avail + away}))
-			}
-			g.enable(f, true)
-		}},
-		{"memory elsewhere, and back", func(g *guest, f *Frontend) {
-			// Running rings whose addresses mean nothing any more stay stopped.
-			moved := slices.Clone(g.regions)
-			moved[len(moved)-1].UserAddr += 1 << 30
-			require.ErrorIs(g.t, f.SetMemTable(moved, g.fds), ErrRefused)
-			g.setMemTable(f, false)
-			g.enable(f, false)
-			g.enable(f, true)
-		}},
-		{"new call", func(g *guest, f *Frontend) {
-			require.NoError(g.t, f.SetVringCall(0, -1))
-			require.NoError(g.t, f.SetVringCall(0, g.queues[0].call))
-		}},
-		{"the same again", func(g *guest, f *Frontend) {
-			require.NoError(g.t, f.SetVringNum(0, 256))
-			require.NoError(g.t, f.SetVringAddr(0, g.queues[0].addr))
-			require.NoError(g.t, f.SetFeatures(queueFeatures|FeatureProtocol|echoFeature))
-		}},
-		{"RESET_OWNER", func(g *guest, f *Frontend) {
-			require.NoError(g.t, f.tell(resetOwner, none{}))
-			g.enable(f, true)
-		}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			_, _, path := startBackend(t, nil)
-			g := newGuest(t, qemuRegions())
-			q := g.addQueue(256, allOptions, false)
-			other := g.addQueue(256, allOptions, false)
-			f := dial(t, path)
-			g.connectQEMU(f)
-			for range 3 {
-				q.roundTrip("before")
-			}
-			tc.do(g, f)
-			for range 3 {
-				q.roundTrip("after")
-				other.roundTrip("other")
-			}
-		})
-	}
-}
-
-// TestStoppedIsStill: a stopped ring's chains stay where they are until it starts.
-func TestStoppedIsStill(t *testing.T) {
-	_, _, path := startBackend(t, nil)
-	g := newGuest(t, qemuRegions())
-	q := g.addQueue(256, allOptions, false)
-	f := dial(t, path)
-	g.connectQEMU(f)
-	q.roundTrip("before")
-	require.NoError(t, f.SetVringEnable(0, false))
-	drainSignal(q.callEnd) // the round trip may not have waited for it
-	copy(q.in, "later")
-	_, err := q.Add(q.inB, q.ouB)
-	require.NoError(t, err)
-	q.Kick()
-	require.NoError(t, eventfd.Signal(q.kick))
-	require.False(t, readable(q.callEnd, 20*time.Millisecond), "an interrupt of a ring that is disabled")
-	require.NoError(t, f.SetVringEnable(0, true))
-	require.Eventually(t, func() bool {
-		n, err := q.Reap(make([]virtqtest.Done, 2))
-		require.NoError(t, err)
-		return n == 1
-	}, patience, time.Millisecond)
-}
-
-// TestResetDevice: after it, everything is to be set again, and can be.
-func TestResetDevice(t *testing.T) {
-	dev, _, path := startBackend(t, nil)
-	g := newGuest(t, qemuRegions())
-	q := g.addQueue(256, allOptions, false)
-	f := dial(t, path)
-	g.connectQEMU(f)
-	q.roundTrip("before")
-	require.NoError(t, f.ResetDevice())
-	starts, resets := dev.counts()
-	require.Equal(t, [2]int{1, 1}, [2]int{starts, resets})
-	require.NoError(t, f.SetVringEnable(0, true), "without a kick nothing starts")
-	require.ErrorIs(t, f.SetVringKick(0, q.kick), ErrRefused)
-
-	g2 := newGuest(t, umlRegions())
-	q2 := g2.addQueue(64, virtq.Options{EventIdx: true, Indirect: true}, true)
-	g2.connectUML(f)
-	q2.roundTrip("after")
 }

@@ -11,20 +11,16 @@ import (
 
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio/eventfd"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // TestBrokenQueue: a queue whose driver breaks the rules is reported once and left
 // alone; the rest of the device goes on, and the queue can be started anew.
 func TestBrokenQueue(t *testing.T) {
 	log := &logBuffer{}
-	_, _, path := startBackend(t, log.logger())
-	g := newGuest(t, umlRegions())
-	bad, good := g.addQueue(256, allOptions, true), g.addQueue(256, allOptions, true)
-	f := dial(t, path)
-	g.connectUML(f)
-	errfd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	require.NoError(t, err)
-	defer unix.Close(errfd)
+	_, g, f := uml.use(t, log.logger(), 2)
+	bad, good := g.queues[0], g.queues[1]
+	errfd := virtiotest.Eventfd(t, unix.EFD_NONBLOCK)
 	require.NoError(t, f.SetVringErr(0, errfd))
 	bad.roundTrip("before")
 
@@ -32,7 +28,7 @@ func TestBrokenQueue(t *testing.T) {
 	bad.SetAvailEntry(1, 7)
 	bad.SetAvail(0, 2)
 	require.NoError(t, eventfd.Signal(bad.kick))
-	require.True(t, readable(errfd, patience), "no error was signalled")
+	require.True(t, virtiotest.Readable(errfd, patience), "no error was signalled")
 	log.wait(t, "queue is broken")
 	for range 100 {
 		require.NoError(t, eventfd.Signal(bad.kick))
@@ -56,11 +52,8 @@ func TestBrokenQueue(t *testing.T) {
 // TestMemoryTakenAway: the front end cuts its memory file while queues run.
 func TestMemoryTakenAway(t *testing.T) {
 	log := &logBuffer{}
-	dev, _, path := startBackend(t, log.logger())
-	g := newGuest(t, umlRegions())
-	q := g.addQueue(256, allOptions, true)
-	f := dial(t, path)
-	g.connectUML(f)
+	dev, g, f := uml.use(t, log.logger(), 1)
+	q := g.queues[0]
 	q.roundTrip("before")
 	require.NoError(t, g.file.Truncate(0))
 	require.NoError(t, eventfd.Signal(q.kick))

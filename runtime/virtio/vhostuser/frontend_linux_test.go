@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // TestFrontendBadReply: a back end that answers nonsense is an error, and leaves
@@ -44,10 +46,10 @@ func TestFrontendBadReply(t *testing.T) {
 			ours, theirs := pairOfConns(t)
 			f := NewFrontend(ours)
 			f.Timeout = patience
-			before := countFiles(t)
+			before := virtiotest.OpenFiles(t)
 			var fds []int
 			if tc.files {
-				fds = append(fds, rawEventfd(t, 0))
+				fds = append(fds, virtiotest.Eventfd(t, 0))
 				before++
 			}
 			if tc.reply != nil {
@@ -55,7 +57,7 @@ func TestFrontendBadReply(t *testing.T) {
 			}
 			require.NoError(t, theirs.CloseWrite())
 			require.ErrorContains(t, tc.do(f), tc.want)
-			require.Equal(t, before, countFiles(t))
+			require.Equal(t, before, virtiotest.OpenFiles(t))
 			require.NoError(t, f.Close())
 		})
 	}

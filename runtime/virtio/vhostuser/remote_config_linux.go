@@ -2,7 +2,11 @@
 
 package vhostuser
 
-import "sync"
+import (
+	"errors"
+	"sort"
+	"sync"
+)
 
 // configCache is what was read of a configuration space, from its beginning.
 type configCache struct {
@@ -58,12 +62,31 @@ func (r *Remote) ReadConfig(off uint32, p []byte) {
 	b := space[:int(off)+len(p)]
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := r.operate(ProtocolConfig, func(l *link) error { return l.Config(0, b) })
-	if err != nil {
+	if err := r.operate(ProtocolConfig, func(l *link) error { return l.beginning(b) }); err != nil {
 		return
 	}
 	copy(p, b[off:])
 	r.config.store(version, b, r.link.has&ProtocolBackendChannel != 0)
+}
+
+// beginning fills b with the beginning of the configuration space. Some back ends,
+// libvhost-user's disk among them, refuse to tell more than they have, and do not tell
+// how much that is: the most that they do not refuse is found, and the rest is zeros.
+func (l *link) beginning(b []byte) error {
+	err := l.Config(0, b)
+	if !errors.Is(err, ErrRefused) {
+		return err
+	}
+	has := sort.Search(len(b)-1, func(n int) bool {
+		if err == nil || errors.Is(err, ErrRefused) {
+			err = l.Config(0, b[:n+1])
+		}
+		return err != nil
+	})
+	if has > 0 && errors.Is(err, ErrRefused) {
+		err = nil // what it refused last is beyond what it has
+	}
+	return err
 }
 
 // WriteConfig is part of virtio.Device. What is written while there is no back end

@@ -16,6 +16,7 @@ import (
 
 	"arcbox.dev/runtime/virtio"
 	"arcbox.dev/runtime/virtio/eventfd"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // liar is a back end that follows a script: for each message that wants a reply, a
@@ -83,7 +84,7 @@ func (l *liar) dial(context.Context) (*net.UnixConn, error) {
 func (l *liar) serve(c *conn) {
 	defer c.Close()
 	offers := map[request]uint64{
-		getFeatures:         queueFeatures | FeatureProtocol | echoFeature,
+		getFeatures:         virtio.QueueFeatures | FeatureProtocol | echoFeature,
 		getProtocolFeatures: uint64(l.byte())<<8 | uint64(l.byte()),
 		getQueueNum:         uint64(l.byte() & 3),
 	}
@@ -164,7 +165,7 @@ func FuzzRemote(f *testing.F) {
 		g.addQueue(16, allOptions, false)
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
-		before, mapped, running := countFiles(t), countMappings(t), runtime.NumGoroutine()
+		before, mapped, running := virtiotest.OpenFiles(t), countMappings(t), runtime.NumGoroutine()
 		l := &liar{script: script}
 		patient := l.byte()&1 != 0
 		finished := make(chan struct{})
@@ -175,7 +176,7 @@ func FuzzRemote(f *testing.F) {
 			t.Fatal("a call does not return")
 		}
 		l.serves.Wait()
-		if got := countFiles(t); got != before {
+		if got := virtiotest.OpenFiles(t); got != before {
 			t.Errorf("%d descriptors are open, want %d", got, before)
 		}
 		if got := countMappings(t); got != mapped {

@@ -16,13 +16,7 @@ import (
 
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/runtime/virtio"
-)
-
-// Feature bits by whose they are (virtio 1.2 §6). What lies between a device's own
-// bits is the transport's business, or in vhost's own use of bits 26 and 30, ours.
-const (
-	deviceFeatures uint64 = 1<<24 - 1 | ^uint64(1<<50-1)
-	ringFeatures          = virtio.FeatureIndirectDesc | virtio.FeatureEventIdx | virtio.FeatureVersion1
+	"arcbox.dev/runtime/virtio/loglimit"
 )
 
 // Defaults of RemoteOptions.
@@ -110,13 +104,9 @@ func NewRemote(ctx context.Context, dial Dial, id virtio.DeviceID, memory []Remo
 	if o.QueueSize == 0 {
 		o.QueueSize = defaultQueueSize
 	}
-	handler := slog.DiscardHandler
-	if o.Log != nil {
-		handler = o.Log.Handler()
-	}
 	r := &Remote{
 		id: id, dial: dial, options: o,
-		log:  slog.New(newLimiter(handler)).With("virtio_id", uint32(id)),
+		log:  loglimit.New(o.Log, id),
 		lost: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -182,11 +172,12 @@ func (r *Remote) share(memory []RemoteMemory) error {
 // ID is part of virtio.Device.
 func (r *Remote) ID() virtio.DeviceID { return r.id }
 
-// Features is part of virtio.Device. It is what the back end offers just now.
-func (r *Remote) Features() uint64 { return r.offers() & deviceFeatures }
+// Features is part of virtio.Device. It is what the back end offers just now, without
+// the bits 26 and 30, which vhost has a use of its own for.
+func (r *Remote) Features() uint64 { return r.offers() & virtio.DeviceFeatures }
 
 // RingFeatures is part of virtio.RingFeatures.
-func (r *Remote) RingFeatures() uint64 { return r.offers() & ringFeatures }
+func (r *Remote) RingFeatures() uint64 { return r.offers() & virtio.QueueFeatures }
 
 func (r *Remote) offers() uint64 {
 	r.mu.Lock()

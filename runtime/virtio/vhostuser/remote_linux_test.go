@@ -15,6 +15,7 @@ import (
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // What a Remote is to a transport.
@@ -26,7 +27,7 @@ var _ interface {
 	virtio.Counters
 } = (*Remote)(nil)
 
-const remoteFeatures = queueFeatures | echoFeature
+const remoteFeatures = virtio.QueueFeatures | echoFeature
 
 func TestRemote(t *testing.T) {
 	h := newHost(t)
@@ -39,7 +40,7 @@ func TestRemote(t *testing.T) {
 	r := g.newRemote(dialTo(h.path), virtio.IDConsole, RemoteOptions{QueueSize: 64})
 	require.Equal(t, virtio.IDConsole, r.ID())
 	require.EqualValues(t, echoFeature, r.Features())
-	require.EqualValues(t, queueFeatures, r.RingFeatures())
+	require.EqualValues(t, virtio.QueueFeatures, r.RingFeatures())
 	require.Equal(t, []uint16{64, 64, 64}, r.QueueSizes())
 	require.ErrorIs(t, r.StartQueue(0, nil, 0), errDirect)
 
@@ -56,7 +57,7 @@ func TestRemote(t *testing.T) {
 	_, err := q.Add(q.inB, q.ouB)
 	require.NoError(t, err)
 	q.Kick()
-	require.False(t, readable(q.callEnd, 20*time.Millisecond), "an interrupt of a stopped queue")
+	require.False(t, virtiotest.Readable(q.callEnd, 20*time.Millisecond), "an interrupt of a stopped queue")
 	require.NoError(t, r.StartDirect(1, q.direct(nil), remoteFeatures))
 	require.Eventually(t, func() bool {
 		n, err := q.Reap(make([]virtqtest.Done, 1))
@@ -107,7 +108,7 @@ func TestRemoteConfig(t *testing.T) {
 	r.ReadConfig(0, b)
 	require.Equal(t, "0ab3", string(b))
 	dev.WriteConfig(0, []byte("new!"))
-	dev.changed()
+	dev.Changed()()
 	select {
 	case <-changed:
 	case <-time.After(patience):
@@ -148,7 +149,7 @@ func TestRemoteStartRefused(t *testing.T) {
 	}
 	good := q.direct(nil)
 	big := g.addQueue(128, allOptions, false)
-	before := countFiles(t)
+	before := virtiotest.OpenFiles(t)
 	for _, tc := range []struct {
 		name     string
 		i        int
@@ -169,13 +170,13 @@ func TestRemoteStartRefused(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			require.ErrorContains(t, r.StartDirect(tc.i, tc.q, tc.features), tc.want)
 			if tc.want != ErrRefused.Error() { // the back end, in this process too, keeps what it took
-				require.Equal(t, before, countFiles(t), "descriptors")
+				require.Equal(t, before, virtiotest.OpenFiles(t), "descriptors")
 			}
 		})
 	}
 	require.NoError(t, r.StartDirect(0, good, remoteFeatures))
 	require.ErrorContains(t, r.StartDirect(0, good, remoteFeatures), "the ring is running")
-	require.ErrorContains(t, r.StartDirect(1, g.queues[1].direct(nil), queueFeatures), "other queues run with")
+	require.ErrorContains(t, r.StartDirect(1, g.queues[1].direct(nil), virtio.QueueFeatures), "other queues run with")
 	q.roundTrip("after all")
 	require.Zero(t, r.returns.Load())
 }
@@ -211,19 +212,19 @@ func TestNewRemoteFails(t *testing.T) {
 		{"odd size", dialTo(h.path), memory, RemoteOptions{QueueSize: 100}, "queue size 100"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			before, mapped := countFiles(t), countMappings(t)
+			before, mapped := virtiotest.OpenFiles(t), countMappings(t)
 			_, err := NewRemote(context.Background(), tc.dial, virtio.IDConsole, tc.memory, tc.o)
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), "\n")
 			if tc.name != "silence" { // whose test has an end of its own open
-				require.Eventually(t, func() bool { return countFiles(t) <= before }, patience, time.Millisecond, "descriptors")
+				require.Eventually(t, func() bool { return virtiotest.OpenFiles(t) <= before }, patience, time.Millisecond, "descriptors")
 			}
 			require.Equal(t, mapped, countMappings(t))
 		})
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(20*time.Millisecond, cancel)
-	within(t, "NewRemote", func() {
+	virtiotest.Within(t, "NewRemote", func() {
 		_, err := NewRemote(ctx, silent, virtio.IDConsole, memory, RemoteOptions{Timeout: time.Hour})
 		require.ErrorIs(t, err, context.Canceled)
 	})

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // TestResumeAt: where a successor begins, by what the rings say.
@@ -103,9 +104,9 @@ func TestResumeAtMemoryGone(t *testing.T) {
 // TestSignalShared: whatever the other side does with an eventfd, who signals it
 // does not wait.
 func TestSignalShared(t *testing.T) {
-	fd := rawEventfd(t, 0)
+	fd := virtiotest.Eventfd(t, 0)
 	signalShared(fd)
-	require.True(t, readable(fd, 0))
+	require.True(t, virtiotest.Readable(fd, 0))
 	full := make([]byte, 8)
 	for i := range full {
 		full[i] = 0xff
@@ -113,14 +114,14 @@ func TestSignalShared(t *testing.T) {
 	full[0] = 0xfd // with the 1 from above, the greatest there is
 	_, err := unix.Write(fd, full)
 	require.NoError(t, err)
-	within(t, "signalShared", func() { signalShared(fd) })
-	within(t, "signalShared", func() { signalShared(-1) })
+	virtiotest.Within(t, "signalShared", func() { signalShared(fd) })
+	virtiotest.Within(t, "signalShared", func() { signalShared(-1) })
 }
 
 // TestSignalSharedBlocked: a counter that is full each time after it was not makes
 // the signal itself block.
 func TestSignalSharedBlocked(t *testing.T) {
-	fd := rawEventfd(t, 0)
+	fd := virtiotest.Eventfd(t, 0)
 	stop := make(chan struct{})
 	var filling sync.WaitGroup
 	filling.Go(func() {
@@ -135,7 +136,7 @@ func TestSignalSharedBlocked(t *testing.T) {
 		}
 	})
 	drain := func() { _, _ = unix.Preadv2(fd, [][]byte{make([]byte, 8)}, -1, unix.RWF_NOWAIT) }
-	within(t, "signalShared", func() {
+	virtiotest.Within(t, "signalShared", func() {
 		for range 20 {
 			signalShared(fd)
 			drain()

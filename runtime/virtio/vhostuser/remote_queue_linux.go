@@ -51,7 +51,7 @@ func (r *Remote) admit(i int, features uint64) error {
 	if r.rings[i] != nil {
 		return errRunning
 	}
-	if extra := features &^ (r.offered & (deviceFeatures | ringFeatures)); extra != 0 {
+	if extra := features &^ (r.offered & (virtio.DeviceFeatures | virtio.QueueFeatures)); extra != 0 {
 		return fmt.Errorf("features %#x are not offered", extra)
 	}
 	if features&virtio.FeatureVersion1 == 0 {

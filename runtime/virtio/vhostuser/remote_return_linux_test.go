@@ -14,6 +14,7 @@ import (
 
 	"arcbox.dev/datapath/virtq"
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
 
 // TestRemoteReturns: back ends come and go under traffic, and the guest notices
@@ -186,7 +187,7 @@ func TestRemoteClose(t *testing.T) {
 		require.NoError(t, r.StartDirect(0, q.direct(nil), remoteFeatures))
 		h.stop()
 		time.Sleep(5 * shortPause)
-		within(t, "Close", func() { require.NoError(t, r.Close()) })
+		virtiotest.Within(t, "Close", func() { require.NoError(t, r.Close()) })
 		r.StopQueue(0)
 		require.Error(t, r.StartDirect(0, q.direct(nil), remoteFeatures))
 		r.ReadConfig(0, make([]byte, 4))
@@ -206,7 +207,7 @@ func TestRemoteClose(t *testing.T) {
 		}, virtio.IDConsole, RemoteOptions{Timeout: time.Hour})
 		h.stop()
 		time.Sleep(5 * shortPause)
-		within(t, "Close", func() { require.NoError(t, r.Close()) })
+		virtiotest.Within(t, "Close", func() { require.NoError(t, r.Close()) })
 	})
 	t.Run("in an exchange", func(t *testing.T) {
 		h.serve(&echo{})
@@ -224,7 +225,7 @@ func TestRemoteClose(t *testing.T) {
 		go func() { defer close(done); r.ReadConfig(0, make([]byte, 4)) }()
 		_, err := theirs.Read(make([]byte, 1))
 		require.NoError(t, err)
-		within(t, "Close", func() { require.NoError(t, r.Close()) })
+		virtiotest.Within(t, "Close", func() { require.NoError(t, r.Close()) })
 		<-done
 		real.close()
 	})
@@ -256,9 +257,9 @@ func TestRemoteWakes(t *testing.T) {
 	q := g.addQueue(64, allOptions, false)
 	r := g.newRemote(dialTo(h.path), virtio.IDConsole, RemoteOptions{})
 	g.startDirect(r, remoteFeatures)
-	require.False(t, readable(q.kick, 0))
-	require.False(t, readable(q.callEnd, 0))
+	require.False(t, virtiotest.Readable(q.kick, 0))
+	require.False(t, virtiotest.Readable(q.callEnd, 0))
 	h.serve(&echo{})
-	require.True(t, readable(q.kick, patience), "no kick")
-	require.True(t, readable(q.callEnd, patience), "no interrupt")
+	require.True(t, virtiotest.Readable(q.kick, patience), "no kick")
+	require.True(t, virtiotest.Readable(q.callEnd, patience), "no interrupt")
 }

@@ -12,6 +12,7 @@ import (
 
 	"arcbox.dev/datapath/virtq/virtqtest"
 	"arcbox.dev/runtime/virtio"
+	"arcbox.dev/runtime/virtio/virtiotest"
 	"arcbox.dev/runtime/virtio/vsock"
 )
 
@@ -84,7 +85,7 @@ func TestRemoteVsock(t *testing.T) {
 			n, err := rx.Reap(done)
 			require.NoError(t, err)
 			if n == 0 {
-				if !rx.EnableInterrupts() && readable(rx.callEnd, patience) {
+				if !rx.EnableInterrupts() && virtiotest.Readable(rx.callEnd, patience) {
 					drainSignal(rx.callEnd)
 				}
 				continue

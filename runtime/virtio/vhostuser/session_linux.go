@@ -150,8 +150,7 @@ func (s *session) actNamed(m message) (answer payload, err error) {
 
 // offered is the feature set of the device and its queues.
 func (s *session) offered() uint64 {
-	return s.dev.Features() | FeatureProtocol |
-		virtio.FeatureVersion1 | virtio.FeatureIndirectDesc | virtio.FeatureEventIdx
+	return s.dev.Features() | FeatureProtocol | virtio.QueueFeatures
 }
 
 // setFeatureSet takes what the other side accepts of a set that was offered.

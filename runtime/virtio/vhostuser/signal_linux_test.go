@@ -13,26 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"arcbox.dev/datapath/virtq/virtqtest"
+	"arcbox.dev/runtime/virtio/virtiotest"
 )
-
-// within wants f to return soon.
-func within(t *testing.T, what string, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() { defer close(done); f() }()
-	select {
-	case <-done:
-	case <-time.After(patience):
-		t.Fatal(what, "has not returned")
-	}
-}
-
-func rawEventfd(t *testing.T, flags int) int {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|flags)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	return fd
-}
 
 func TestCallFullSocket(t *testing.T) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -40,7 +22,7 @@ func TestCallFullSocket(t *testing.T) {
 	c := &call{fd: -1}
 	require.NoError(t, c.Signal(), "without a descriptor")
 	c.set(pair[0], true)
-	within(t, "Signal", func() {
+	virtiotest.Within(t, "Signal", func() {
 		for range 100000 {
 			require.NoError(t, c.Signal())
 		}
@@ -52,14 +34,14 @@ func TestCallFullSocket(t *testing.T) {
 }
 
 func TestCallFullEventfd(t *testing.T) {
-	fd := rawEventfd(t, 0)
+	fd := virtiotest.Eventfd(t, 0)
 	c := &call{fd: -1}
 	dup, err := unix.Dup(fd)
 	require.NoError(t, err)
 	require.NoError(t, c.take(files{dup}, false))
 	_, err = unix.Write(fd, binary.NativeEndian.AppendUint64(nil, math.MaxUint64-1))
 	require.NoError(t, err)
-	within(t, "Signal", func() { require.NoError(t, c.Signal()) })
+	virtiotest.Within(t, "Signal", func() { require.NoError(t, c.Signal()) })
 	c.set(-1, false)
 }
 
@@ -75,11 +57,8 @@ func TestCallMadeToBlock(t *testing.T) {
 		{"disconnect", func(f *Frontend) error { return f.Close() }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, _, path := startBackend(t, nil) // whose end waits for the queue's
-			g := newGuest(t, qemuRegions())
-			q := g.addQueue(256, allOptions, false)
-			f := dial(t, path)
-			g.connectQEMU(f)
+			_, g, f := qemu.use(t, nil, 1) // a back end whose end waits for the queue's
+			q := g.queues[0]
 			q.roundTrip("before")
 			drainSignal(q.callEnd)
 
@@ -94,19 +73,16 @@ func TestCallMadeToBlock(t *testing.T) {
 				_, used := q.Used()
 				return used == 2
 			}, patience, time.Millisecond)
-			within(t, tc.name, func() { require.NoError(t, tc.do(f)) })
+			virtiotest.Within(t, tc.name, func() { require.NoError(t, tc.do(f)) })
 		})
 	}
 }
 
 // TestCallReplaced changes the descriptor under a queue that signals all the time.
 func TestCallReplaced(t *testing.T) {
-	_, _, path := startBackend(t, nil)
-	g := newGuest(t, qemuRegions())
-	q := g.addQueue(256, allOptions, false)
-	f := dial(t, path)
-	g.connectQEMU(f)
-	before := countFiles(t)
+	_, g, f := qemu.use(t, nil, 1)
+	q := g.queues[0]
+	before := virtiotest.OpenFiles(t)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -127,22 +103,19 @@ func TestCallReplaced(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
-	require.Equal(t, before, countFiles(t), "descriptors")
+	require.Equal(t, before, virtiotest.OpenFiles(t), "descriptors")
 }
 
 // TestInterruptAfterResume: a driver whose interrupt was lost with an earlier back
 // end gets one when the ring starts.
 func TestInterruptAfterResume(t *testing.T) {
-	_, _, path := startBackend(t, nil)
-	g := newGuest(t, qemuRegions())
-	q := g.addQueue(256, allOptions, false)
-	f := dial(t, path)
-	g.connectQEMU(f)
+	_, g, f := qemu.use(t, nil, 1)
+	q := g.queues[0]
 	q.roundTrip("before")
 	require.NoError(t, f.SetVringEnable(0, false))
 	drainSignal(q.callEnd)
 	require.NoError(t, f.SetVringEnable(0, true))
-	require.True(t, readable(q.callEnd, patience))
+	require.True(t, virtiotest.Readable(q.callEnd, patience))
 	n, err := q.Reap(make([]virtqtest.Done, 1))
 	require.NoError(t, err)
 	require.Zero(t, n)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"arcbox.dev/datapath/guestmem"
 	"arcbox.dev/datapath/virtq"
@@ -402,19 +401,7 @@ func TestBrokenQueues(t *testing.T) {
 
 // TestMemoryTakenAway: the guest's memory file is cut short while the device uses it.
 func TestMemoryTakenAway(t *testing.T) {
-	fd, err := unix.MemfdCreate("guest", unix.MFD_CLOEXEC)
-	require.NoError(t, err)
-	defer unix.Close(fd)
-	const size = 1 << 20
-	require.NoError(t, unix.Ftruncate(fd, size))
-	mem, err := guestmem.MapFile(fd, 0, size)
-	require.NoError(t, err)
-	defer guestmem.Unmap(mem)
-	m, err := guestmem.New(guestmem.Region{Addr: 0, Mem: mem})
-	require.NoError(t, err)
-	arena, err := virtqtest.NewArena(m, 0, size)
-	require.NoError(t, err)
-
+	arena, takeAway := virtiotest.FileMemory(t, 1<<20)
 	g := &guest{t: t, dev: New(testCID, Options{}), rxBuf: make(map[uint16]*rxBuffer)}
 	defer g.dev.Close()
 	rx, err := virtiotest.NewRing(arena, queueSize, virtq.Options{})
@@ -431,7 +418,7 @@ func TestMemoryTakenAway(t *testing.T) {
 	g.start()
 	defer g.stop()
 	c := g.connect(listen(t, g.dev, 1), 7)
-	require.NoError(t, unix.Ftruncate(fd, 0))
+	require.NoError(t, takeAway())
 	_, err = c.Write([]byte("x"))
 	require.NoError(t, err)
 	var fault *guestmem.FaultError
